@@ -1,0 +1,252 @@
+/* Addresses. The offset of an access is a sum over the open loops; the partial sum up to each loop is
+ * computed right where that loop's variable is set, constants come last:
+ *
+ *     for h { p1 = x + 928*h;  for C { p2 = p1 + 53824*C;  load p2[16*0 + 3]; load p2[16*1 + 3]; … } }
+ *
+ * so nothing is left for LICM to move, unrolled copies share one pointer, and their constants end up
+ * as displacements in the instructions. */
+#include "codegen/emit_state.h"
+
+static unsigned memo_slot(const Memo *m, const void *key) {
+    return (unsigned)(((uintptr_t)key >> 4) * 0x9E3779B97F4A7C15u >> 32) & (m->cap - 1);
+}
+
+void *memo_get(const Memo *m, const void *key) {
+    if (m->cap == 0) return NULL;
+    for (unsigned i = memo_slot(m, key);; i = (i + 1) & (m->cap - 1)) {
+        if (m->row[i].generation != m->generation + 1) return NULL;
+        if (m->row[i].key == key) return m->row[i].value;
+    }
+}
+
+static void memo_set(Memo *m, const void *key, void *value) {
+    unsigned i = memo_slot(m, key);
+    while (m->row[i].generation == m->generation + 1 && m->row[i].key != key) i = (i + 1) & (m->cap - 1);
+    m->row[i] = (MemoRow){key, value, m->generation + 1};
+}
+
+void memo_put(Arena *a, Memo *m, const void *key, void *value) {
+    if (2 * m->n >= m->cap) {
+        Memo bigger = {NULL, m->cap ? 2 * m->cap : 64, 0, m->generation};
+        bigger.row = ARENA_ARRAY(a, MemoRow, bigger.cap);
+        for (unsigned i = 0; i < m->cap; i++)
+            if (m->row[i].generation == m->generation + 1) memo_set(&bigger, m->row[i].key, m->row[i].value);
+        bigger.n = m->n;
+        *m = bigger;
+    }
+    memo_set(m, key, value);
+    m->n++;
+}
+
+LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes) {
+    (void)e;
+    return lanes == 1 ? scalar : LLVMVectorType(scalar, (unsigned)lanes);
+}
+
+static LLVMValueRef lane_index(const Emit *e, int lane) { return LLVMConstInt(e->i32, (unsigned)lane, false); }
+
+/* lanes of a and b (numbered through both): first, first + step, … */
+static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const int *lane, int n) {
+    LLVMValueRef mask[VEC_MOST];
+    for (int i = 0; i < n; i++) mask[i] = lane[i] < 0 ? LLVMGetPoison(e->i32) : lane_index(e, lane[i]);
+    return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(mask, (unsigned)n), "");
+}
+
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
+    if (e->lanes == 1) return scalar;
+    static const int zeros[VEC_MOST];
+    LLVMValueRef none = LLVMGetPoison(emit_type(e, LLVMTypeOf(scalar), e->lanes));
+    LLVMValueRef one = LLVMBuildInsertElement(e->b, none, scalar, lane_index(e, 0), "");
+    return shuffle(e, one, none, zeros, e->lanes);
+}
+
+typedef struct Linear {
+    const Type *type; /* two buffers may share a subscript list */
+    Affine x;
+} Linear;
+
+const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub) {
+    Linear *known = memo_get(&e->linear, sub);
+    if (known && known->type == type) return &known->x;
+    known = ARENA_NEW(e->a, Linear);
+    *known = (Linear){type, affine_linear(e->a, type, sub)};
+    memo_put(e->a, &e->linear, sub, known);
+    return &known->x;
+}
+
+/* v·coef added to base (a pointer to floats; NULL: an i64 sum), put where v is set. */
+static LLVMValueRef add_term(Emit *e, LLVMValueRef base, const VarNow *var, int64_t coef, bool inbounds) {
+    for (int i = e->n_gep - 1; i >= 0; i--) {
+        const GepRow *g = &e->gep[i];
+        if (g->base == base && g->v == var->v && g->coef == coef) return g->result;
+    }
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, var->ready);
+    LLVMValueRef x = coef == 1 ? var->v
+                               : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
+    if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, e->f32, base, &x, 1, "");
+    else if (base) x = LLVMBuildGEP2(e->b, e->f32, base, &x, 1, "");
+    LLVMPositionBuilderAtEnd(e->b, here);
+    GepRow row = {base, var->v, x, coef};
+    ARENA_PUSH(e->a, e->gep, e->n_gep, e->cap_gep, row);
+    return x;
+}
+
+/* The terms of x over variables that are not constants here, outermost loop first; returns the rest. */
+static int64_t split_terms(const Emit *e, const Affine *x, Term *out, int *n) {
+    int64_t base = x->base;
+    *n = 0;
+    for (int i = 0; i < x->n; i++) {
+        const VarNow *v = &e->var[x->term[i].var];
+        if (v->known) {
+            base += x->term[i].coef * v->value;
+            continue;
+        }
+        int at = (*n)++;
+        for (; at > 0 && e->var[out[at - 1].var].depth > v->depth; at--) out[at] = out[at - 1];
+        out[at] = x->term[i];
+    }
+    return base;
+}
+
+LLVMValueRef emit_affine(Emit *e, const Affine *x) {
+    Term term[MAX_TERMS];
+    int n;
+    int64_t base = split_terms(e, x, term, &n);
+    LLVMValueRef sum = NULL;
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef t = add_term(e, NULL, &e->var[term[i].var], term[i].coef, false);
+        sum = sum ? LLVMBuildNSWAdd(e->b, sum, t, "") : t;
+    }
+    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)base, true);
+    return !sum ? c : base == 0 ? sum : LLVMBuildNSWAdd(e->b, sum, c, "");
+}
+
+/* Where the loops of the first `n` terms alone lead stays inside a memory of `size` elements: only
+ * then is the partial sum an inbounds pointer (x[57 − h] is not, before the 57 is added). */
+static bool prefix_inside(const Emit *e, const Term *term, int n, int64_t size) {
+    int64_t lo = 0, hi = 0;
+    for (int i = 0; i < n; i++) {
+        int64_t reach = term[i].coef * (e->k->var[term[i].var].extent - 1);
+        if (reach < 0) lo += reach;
+        else hi += reach;
+    }
+    return lo >= 0 && hi < size;
+}
+
+static LLVMValueRef emit_address(Emit *e, LLVMValueRef base, int64_t size, const Affine *x) {
+    Term term[MAX_TERMS];
+    int n;
+    int64_t rest = split_terms(e, x, term, &n);
+    bool inside = true;
+    LLVMValueRef p = base;
+    for (int i = 0; i < n; i++) {
+        inside = inside && prefix_inside(e, term, i + 1, size);
+        p = add_term(e, p, &e->var[term[i].var], term[i].coef, inside);
+    }
+    if (rest == 0) return p;
+    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)rest, true);
+    return inside ? LLVMBuildInBoundsGEP2(e->b, e->f32, p, &c, 1, "") : LLVMBuildGEP2(e->b, e->f32, p, &c, 1, "");
+}
+
+static LLVMValueRef pointer_at(Emit *e, LLVMValueRef p, int64_t elements) {
+    if (elements == 0) return p;
+    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)elements, true);
+    return LLVMBuildInBoundsGEP2(e->b, e->f32, p, &c, 1, "");
+}
+
+static void mark_alias(Emit *e, const BufNow *b, LLVMValueRef access) {
+    if (!b || !b->scope) return;
+    LLVMSetMetadata(access, e->md_scope, b->scope);
+    if (b->others) LLVMSetMetadata(access, e->md_noalias, b->others);
+}
+
+static LLVMValueRef load_lanes(Emit *e, const BufNow *b, LLVMValueRef p, int lanes) {
+    LLVMValueRef v = LLVMBuildLoad2(e->b, emit_type(e, e->f32, lanes), p, "");
+    LLVMSetAlignment(v, 4);
+    mark_alias(e, b, v);
+    return v;
+}
+
+static void store_lanes(Emit *e, const BufNow *b, LLVMValueRef p, LLVMValueRef v) {
+    LLVMValueRef s = LLVMBuildStore(e->b, v, p);
+    LLVMSetAlignment(s, 4);
+    mark_alias(e, b, s);
+}
+
+/* Every step-th element from p on, by whole vectors that lie between the first and the last element
+ * (so inside the buffer) and shuffles: for step 2 two loads and one shuffle. */
+static LLVMValueRef load_strided(Emit *e, const BufNow *b, LLVMValueRef p, int step) {
+    int n = e->lanes, last = (n - 1) * step, lane[VEC_MOST];
+    LLVMValueRef all = NULL;
+    for (int taken = 0; taken < n;) {
+        int from = taken * step < last - (n - 1) ? taken * step : last - (n - 1);
+        LLVMValueRef part = load_lanes(e, b, pointer_at(e, p, from), n);
+        int first = taken;
+        while (taken < n && taken * step < from + n) taken++;
+        for (int i = 0; i < n; i++) {
+            bool ours = i >= first && i < taken;
+            int base = all ? n : 0; /* the new part is the second operand, after the first time */
+            lane[i] = ours ? i * step - from + base : all && i < first ? i : -1;
+        }
+        LLVMValueRef none = LLVMGetPoison(LLVMTypeOf(part));
+        all = shuffle(e, all ? all : part, all ? part : none, lane, n);
+    }
+    return all;
+}
+
+static LLVMValueRef load_gather(Emit *e, const BufNow *b, LLVMValueRef p, int64_t step) {
+    LLVMValueRef v = LLVMGetPoison(emit_type(e, e->f32, e->lanes));
+    for (int i = 0; i < e->lanes; i++) {
+        LLVMValueRef x = load_lanes(e, b, pointer_at(e, p, i * step), 1);
+        v = LLVMBuildInsertElement(e->b, v, x, lane_index(e, i), "");
+    }
+    return v;
+}
+
+static int64_t lane_coef(const Emit *e, const Affine *x) { return e->vec < 0 ? 0 : affine_coef(x, e->vec); }
+
+static LLVMValueRef load_memory(Emit *e, const BufNow *b, LLVMValueRef p, int64_t coef) {
+    if (e->lanes == 1) return load_lanes(e, b, p, 1);
+    if (coef == 0) return emit_splat(e, load_lanes(e, b, p, 1));
+    if (coef == 1) return load_lanes(e, b, p, e->lanes);
+    if (coef >= 2 && coef <= 4) return load_strided(e, b, p, (int)coef);
+    return load_gather(e, b, p, coef);
+}
+
+static int64_t const_at(const Emit *e, const Affine *x) {
+    Term term[MAX_TERMS];
+    int n;
+    return split_terms(e, x, term, &n);
+}
+
+LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub) {
+    const Type *type = &e->k->buf[buf].type;
+    BufNow *b = &e->buf[buf];
+    const Affine *x = emit_linear(e, type, sub);
+    int64_t coef = lane_coef(e, x);
+    if (!b->base) return reg_load(e, b, const_at(e, x), coef);
+    return load_memory(e, b, emit_address(e, b->base, type_memory_elements(type), x), coef);
+}
+
+void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v) {
+    const Type *type = &e->k->buf[buf].type;
+    BufNow *b = &e->buf[buf];
+    const Affine *x = emit_linear(e, type, sub);
+    int64_t coef = lane_coef(e, x);
+    if (!b->base) {
+        reg_store(e, b, const_at(e, x), coef, v);
+        return;
+    }
+    LLVMValueRef p = emit_address(e, b->base, type_memory_elements(type), x);
+    if (e->lanes == 1 || coef == 1) {
+        store_lanes(e, b, p, v);
+        return;
+    }
+    for (int i = 0; i < e->lanes; i++)
+        store_lanes(e, b, pointer_at(e, p, i * coef), LLVMBuildExtractElement(e->b, v, lane_index(e, i), ""));
+}
+
+LLVMValueRef emit_table(Emit *e, int table, const Affine *x) {
+    return load_memory(e, NULL, emit_address(e, e->table[table], e->k->table[table].n, x), lane_coef(e, x));
+}

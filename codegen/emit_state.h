@@ -1,0 +1,119 @@
+/* The emitter's own: what its files share. Only codegen/ includes it. */
+#ifndef LUNETTE_CODEGEN_EMIT_STATE_H
+#define LUNETTE_CODEGEN_EMIT_STATE_H
+
+#include "ir/mathfn.h"
+
+#include <llvm-c/Core.h>
+
+enum {
+    VEC_MOST = 64,           /* iterations of a vec loop; the verifier's limit */
+    STACK_BYTES = 32 << 10,  /* all buffers of a kernel that live on the stack */
+    MAX_INSTANCES = 1 << 15, /* stores after unrolling */
+    MAX_TERMS = 64,
+};
+
+/* What is known of a loop variable where the builder stands. */
+typedef struct VarNow {
+    bool known;         /* a constant: extent 1, unrolled, or the first lane of a chunk of a vec loop */
+    int64_t value;
+    LLVMValueRef v;     /* i64, when not known */
+    LLVMValueRef ready; /* the branch before which everything computed from v alone is put */
+    int depth;          /* its place among the open loops, outermost first */
+    Mark mark;
+} VarNow;
+
+/* A register tile is a set of slots, each a vector that LLVM's mem2reg turns into a value. */
+typedef struct Slot {
+    LLVMValueRef memory;
+    int start, lanes; /* elements of the tile */
+} Slot;
+
+typedef struct BufNow {
+    LLVMValueRef base;   /* pointer; NULL for a tile kept in slots */
+    LLVMValueRef scope;  /* metadata: !alias.scope and !noalias, parameters only */
+    LLVMValueRef others;
+    bool ready;          /* REG, SCRATCH: set up */
+    Slot *slot;
+    int *slot_of;        /* by element */
+    int n_slot;
+} BufNow;
+
+typedef struct GepRow { /* base + v·coef, made once */
+    LLVMValueRef base, v, result;
+    int64_t coef;
+} GepRow;
+
+typedef struct MemoRow {
+    const void *key;
+    void *value;
+    unsigned generation;
+} MemoRow;
+
+/* pointer → pointer; clearing is one increment. */
+typedef struct Memo {
+    MemoRow *row;
+    unsigned cap, n, generation;
+} Memo;
+
+typedef struct Emit {
+    const Kernel *k;
+    const Target *t;
+    Arena *a;
+    Diag *d;
+    LLVMContextRef ctx;
+    LLVMModuleRef module;
+    LLVMBuilderRef b;
+    LLVMValueRef fn;
+    LLVMValueRef entry_end; /* the branch that ends the entry block: allocas go before it */
+    LLVMTypeRef f32, i32, i64, ptr;
+    VarNow *var;         /* [n_var] */
+    BufNow *buf;         /* [n_buf] */
+    LLVMValueRef *table; /* [n_table] constant arrays */
+    int depth;           /* open loops */
+    int vec;             /* the variable of the open vec loop, −1 if none … */
+    int lanes;           /* … and the lanes of the chunk being emitted; 1 outside */
+    GepRow *gep;
+    int n_gep, cap_gep;
+    Memo linear;         /* subscript list → its Affine in memory */
+    Memo values;         /* Expr → LLVMValueRef, of one instance of a store */
+    int instances;
+    int64_t stack_bytes;
+    unsigned md_scope, md_noalias;
+} Emit;
+
+void *memo_get(const Memo *m, const void *key);
+void memo_put(Arena *a, Memo *m, const void *key, void *value);
+static inline void memo_clear(Memo *m) { m->generation++, m->n = 0; }
+
+/* emit_addr.c: memory. An access is a list of subscripts; `lanes` and the coefficient of the vec
+ * variable say which elements are meant. */
+LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes);
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
+LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub);
+void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v);
+LLVMValueRef emit_affine(Emit *e, const Affine *x); /* its value for lane 0, i64 */
+LLVMValueRef emit_table(Emit *e, int table, const Affine *x);
+const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub);
+
+/* emit_reg.c: buffers on the stack and in registers. */
+bool emit_alloc(Emit *e, const Stmt *alloc);
+LLVMValueRef reg_load(Emit *e, BufNow *r, int64_t at, int64_t coef);
+void reg_store(Emit *e, BufNow *r, int64_t at, int64_t coef, LLVMValueRef v);
+
+/* emit_expr.c: values, of e->lanes lanes. */
+LLVMValueRef emit_expr(Emit *e, const Expr *x);
+LLVMValueRef emit_fma(Emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+LLVMValueRef emit_max(Emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef emit_const(Emit *e, float v);
+
+/* emit_math.c */
+LLVMValueRef emit_math(Emit *e, const MathProgram *p, LLVMValueRef x);
+
+/* emit_stmt.c: one statement; all of a list. */
+bool emit_stmt(Emit *e, const Stmt *s);
+bool emit_stmts(Emit *e, const Stmt *list);
+/* emit_task.c: all nests, and the function around them. */
+bool emit_function(Emit *e, const char *symbol);
+
+#endif

@@ -1,0 +1,118 @@
+/* Statements. The marks of loops are acted on here and nowhere else. */
+#include "codegen/emit_state.h"
+
+bool emit_stmts(Emit *e, const Stmt *list) {
+    for (; list; list = list->next)
+        if (!emit_stmt(e, list)) return false;
+    return true;
+}
+
+static bool emit_assign(Emit *e, const Stmt *s) {
+    if (++e->instances > MAX_INSTANCES)
+        return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d stores after unrolling", e->k->name,
+                         MAX_INSTANCES);
+    memo_clear(&e->values);
+    LLVMValueRef v = NULL;
+    const Expr *x = s->value;
+    bool product = x->kind == EXPR_CALL && x->fn == FN_MUL;
+    switch (s->op) {
+    case STORE_SET: v = emit_expr(e, x); break;
+    case STORE_ADD:
+        if (product) {
+            LLVMValueRef a = emit_expr(e, x->arg[0]), b = emit_expr(e, x->arg[1]);
+            v = emit_fma(e, a, b, emit_load(e, s->buf, s->sub));
+        } else {
+            v = emit_expr(e, x);
+            v = LLVMBuildFAdd(e->b, emit_load(e, s->buf, s->sub), v, "");
+        }
+        break;
+    case STORE_MAX:
+        v = emit_expr(e, x);
+        v = emit_max(e, emit_load(e, s->buf, s->sub), v);
+        break;
+    }
+    emit_store(e, s->buf, s->sub, v);
+    return true;
+}
+
+static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
+    if (e->depth + 1 >= MAX_TERMS)
+        return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+    LLVMBasicBlockRef head = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
+    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
+    LLVMBuildBr(e->b, head);
+    LLVMPositionBuilderAtEnd(e->b, head);
+    LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
+    VarNow *var = &e->var[s->var];
+    var->known = false;
+    var->v = phi;
+    var->ready = LLVMBuildBr(e->b, body);
+    var->depth = ++e->depth;
+    LLVMPositionBuilderAtEnd(e->b, body);
+    if (!emit_stmts(e, s->body)) return false;
+    e->depth--;
+    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
+    LLVMValueRef next = LLVMBuildNUWAdd(e->b, phi, LLVMConstInt(e->i64, 1, false), "");
+    LLVMSetNSW(next, true);
+    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, LLVMConstInt(e->i64, (uint64_t)extent, false), "");
+    LLVMBuildCondBr(e->b, more, head, after);
+    LLVMValueRef value[] = {LLVMConstInt(e->i64, 0, false), next};
+    LLVMBasicBlockRef from[] = {before, latch};
+    LLVMAddIncoming(phi, value, from, 2);
+    LLVMPositionBuilderAtEnd(e->b, after);
+    return true;
+}
+
+static bool emit_known(Emit *e, const Stmt *s, int64_t value) {
+    e->var[s->var].known = true;
+    e->var[s->var].value = value;
+    return emit_stmts(e, s->body);
+}
+
+static bool emit_unrolled(Emit *e, const Stmt *s, int64_t extent) {
+    for (int64_t i = 0; i < extent; i++)
+        if (!emit_known(e, s, i)) return false;
+    return true;
+}
+
+/* The vec loop in chunks of a power of two lanes, at most a register each: 48 is 16 16 16, 6 is 4 2.
+ * No two of its iterations touch the same element, so a chunk may run its statements one by one. */
+static bool emit_vector(Emit *e, const Stmt *s, int64_t extent) {
+    int64_t lanes = target_lanes(e->t);
+    bool good = true;
+    if (e->vec >= 0 || extent > VEC_MOST)
+        return diag_fail(e->d, DIAG_INTERNAL, "kernel %s: vec loop %s cannot be vectors", e->k->name,
+                         e->k->var[s->var].name);
+    e->vec = s->var;
+    for (int64_t at = 0; good && at < extent; at += lanes) {
+        while (lanes > extent - at) lanes /= 2;
+        e->lanes = (int)lanes;
+        good = emit_known(e, s, at);
+    }
+    e->vec = -1;
+    e->lanes = 1;
+    return good;
+}
+
+static bool emit_loop(Emit *e, const Stmt *s) {
+    int64_t extent = e->k->var[s->var].extent;
+    if (extent == 1) return emit_known(e, s, 0);
+    switch (s->mark) {
+    case MARK_FOR:
+    case MARK_PAR: return emit_rolled(e, s, extent); /* the par loops that are tasks are not seen here */
+    case MARK_UNROLL: return emit_unrolled(e, s, extent);
+    case MARK_VEC: return emit_vector(e, s, extent);
+    }
+    return false;
+}
+
+bool emit_stmt(Emit *e, const Stmt *s) {
+    switch (s->kind) {
+    case STMT_FOR: return emit_loop(e, s);
+    case STMT_STORE: return emit_assign(e, s);
+    case STMT_ALLOC: return emit_alloc(e, s) && emit_stmts(e, s->body);
+    }
+    return false;
+}

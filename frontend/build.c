@@ -1,0 +1,114 @@
+/* Building and running: code, packed weights, memory, threads. */
+#include "frontend/model.h"
+
+#include "codegen/cache.h"
+#include "codegen/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Zeroed, 64-byte aligned and more; huge pages where the system gives them. */
+static char *memory_map(int64_t bytes, size_t *size, Diag *d) {
+    const size_t huge = (size_t)2 << 20;
+    *size = ((size_t)bytes + PLAN_ALIGN + 4095) & ~(size_t)4095;
+    void *p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        diag_fail(d, DIAG_MACHINE, "no memory for %zu bytes", *size);
+        return NULL;
+    }
+    if (*size >= huge) madvise(p, *size, MADV_HUGEPAGE);
+    return p;
+}
+
+static bool pack_weights(LunetteModel *m, Diag *d) {
+    m->weights = memory_map(m->plan->weight_bytes, &m->weights_size, d);
+    if (!m->weights) return false;
+    for (int b = 0; b < m->plan->n_buf; b++)
+        if (m->plan->buf[b].place == PLACE_WEIGHTS && !constant_pack(m, m->buf_node[b], (float *)(m->weights + m->plan->buf[b].at), d)) return false;
+    return true;
+}
+
+static bool compile(LunetteModel *m, Diag *d) {
+    int n = m->plan->n_step;
+    char dir[4096];
+    CodeOptions o = {.threads = pool_cpus(), .cache_dir = m->options.cache_dir};
+    if (m->options.no_cache) o.cache_dir = NULL;
+    else if (!o.cache_dir && cache_default_dir(dir, sizeof dir)) o.cache_dir = dir;
+    const Kernel **kernels = ARENA_ARRAY(m->arena, const Kernel *, n);
+    for (int i = 0; i < n; i++) kernels[i] = m->kernel[i].kernel;
+    if (!target_runs_here(&m->target)) return diag_fail(d, DIAG_USAGE, "code for %s does not run on this machine", m->target.cpu);
+    if (!code_open(&m->code, kernels, n, &m->target, &o, d)) return false;
+    m->fn = ARENA_ARRAY(m->arena, KernelFn, n);
+    for (int i = 0; i < n; i++) m->fn[i] = code_fn(m->code, i);
+    return true;
+}
+
+void *model_buffer(const LunetteModel *m, int buf, const float *const *inputs, float *const *outputs) {
+    const PlanBuf *b = &m->plan->buf[buf];
+    switch (b->place) {
+    case PLACE_ARENA: return m->memory + b->at;
+    case PLACE_WEIGHTS: return m->weights + b->at;
+    case PLACE_INPUT: return inputs ? (void *)(uintptr_t)inputs[b->at] : NULL;
+    case PLACE_OUTPUT: return outputs ? outputs[b->at] : NULL;
+    }
+    return NULL;
+}
+
+static void bind_args(LunetteModel *m) {
+    m->args = ARENA_ARRAY(m->arena, void **, m->plan->n_step);
+    for (int s = 0; s < m->plan->n_step; s++) {
+        const PlanStep *step = &m->plan->step[s];
+        m->args[s] = ARENA_ARRAY(m->arena, void *, step->n_arg);
+        for (int i = 0; i < step->n_arg; i++) m->args[s][i] = model_buffer(m, step->buf[i], NULL, NULL);
+    }
+}
+
+bool model_build(LunetteModel *m, Diag *d) {
+    volatile bool good = false;
+    if (ARENA_TRY(m->arena)) {
+        m->memory = memory_map(m->plan->arena_bytes, &m->memory_size, d);
+        m->pool = m->memory ? pool_open(m->options.threads, d) : NULL;
+        good = m->pool && compile(m, d) && pack_weights(m, d);
+        if (good) bind_args(m);
+    } else {
+        diag_fail(d, DIAG_MACHINE, "out of memory while building");
+    }
+    ARENA_END(m->arena);
+    return good;
+}
+
+typedef struct StepCall { KernelFn fn; void *const *args; } StepCall;
+
+static void step_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const StepCall *c = ctx;
+    c->fn(c->args, NULL, (intptr_t)begin, (intptr_t)end);
+}
+
+void model_run_step(LunetteModel *m, int step, void *const *args) {
+    StepCall call = {m->fn[step], args};
+    pool_run(m->pool, step_tasks, &call, m->plan->kernel[m->plan->step[step].kernel].tasks);
+}
+
+void model_run(LunetteModel *m, const float *const *inputs, float *const *outputs) {
+    for (int s = 0; s < m->plan->n_step; s++) {
+        const PlanStep *step = &m->plan->step[s];
+        for (int i = 0; i < step->n_arg; i++) {
+            Place place = m->plan->buf[step->buf[i]].place;
+            if (place == PLACE_INPUT || place == PLACE_OUTPUT) m->args[s][i] = model_buffer(m, step->buf[i], inputs, outputs);
+        }
+        model_run_step(m, s, m->args[s]);
+    }
+}
+
+void model_close(LunetteModel *m) {
+    if (!m) return;
+    pool_close(m->pool);
+    code_close(m->code);
+    safetensors_close(m->file);
+    mem_free(m->weight_block);
+    if (m->weights) munmap(m->weights, m->weights_size);
+    if (m->memory) munmap(m->memory, m->memory_size);
+    arena_close(m->arena);
+}

@@ -1,0 +1,203 @@
+/* Data on which most ops are exact: small integers, and batch norms that fold without rounding.
+ *
+ * float32 holds every integer below 2^24, so sums of products that stay below are the same in any
+ * order. A scale γ/√(v + ε) is exact in double when v + ε is exactly the square of q·2^k with q = 1 or
+ * 1.5: v is chosen as that square − ε where float32 holds the difference, and γ = an integer · q · 2^k.
+ * Where a tail saturates (tanh, sigmoid, relu6) the integers are scaled by a power of two, so that the
+ * sums come to lie where the function still moves; products and sums stay exact. */
+#include "frontend/check_part.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    WEIGHT_MOST = 4,    /* |weights| and inputs of convolutions and dense layers */
+    FOLDED_MOST = 8,    /* … once a batch norm has doubled them */
+    OFFSET_MOST = 2,    /* biases, means, shifts */
+    MOVED_MOST = 1000,  /* inputs of ops without weights */
+    EXACT_BITS = 24,
+};
+
+/* ---- weights ---------------------------------------------------------------------------------- */
+
+static int64_t fan_in(const Node *weight) { return type_elements(&weight->type) / type_extent(&weight->type, 'o'); }
+
+/* The sums of a layer this wide would pass 2^24: smaller weights. */
+static int64_t amplitude(int64_t terms) { return terms * WEIGHT_MOST * FOLDED_MOST < (int64_t)1 << (EXACT_BITS - 1) ? WEIGHT_MOST : 1; }
+
+static void fill_integers(uint64_t seed, const char *name, int64_t most, float *out, int64_t n) {
+    random_fill(seed, name, (float)-most, (float)(most + 1), out, n);
+    for (int64_t i = 0; i < n; i++) out[i] = fminf(floorf(out[i]), (float)most);
+}
+
+/* q·2^k and the variance whose sum with eps is its square. */
+static double exact_deviation(double eps, float *variance) {
+    for (int k = -24; k <= 24; k++)
+        for (double q = 1; q < 2; q += 0.5) {
+            double square = ldexp(q * q, 2 * k);
+            *variance = (float)(square - eps);
+            if (square > eps && *variance > 0 && (double)*variance + eps == square) return ldexp(q, k);
+        }
+    *variance = 1;
+    return 1; /* eps is no float32 of 0 … 1: cannot be */
+}
+
+/* γ = 1 or 2 in size, either sign, times the deviation. */
+static void fill_scale(uint64_t seed, const char *name, double deviation, float *out, int64_t n) {
+    random_fill(seed, name, 0, 4, out, n);
+    for (int64_t i = 0; i < n; i++) {
+        int which = (int)out[i];
+        out[i] = (float)(deviation * (which & 1 ? 2 : 1) * (which & 2 ? -1 : 1));
+    }
+}
+
+static void fill_batchnorm(uint64_t seed, const Node *bn, int place, const Node *w, float *out) {
+    int64_t n = type_elements(&w->type);
+    float variance;
+    double deviation = exact_deviation((double)bn->attr.BATCHNORM.eps, &variance);
+    if (place == 1) fill_scale(seed, w->name, deviation, out, n);
+    else if (place == 4)
+        for (int64_t i = 0; i < n; i++) out[i] = variance;
+    else fill_integers(seed, w->name, OFFSET_MOST, out, n);
+}
+
+static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out) {
+    const Node *user = NULL;
+    int place = 0;
+    for (int i = 0; i < g->n_node && !user; i++)
+        for (int j = 0; j < g->node[i]->n_in; j++)
+            if (g->node[i]->in[j] == w) {
+                user = g->node[i];
+                place = j;
+                break;
+            }
+    if (user && user->op == OP_BATCHNORM) fill_batchnorm(seed, user, place, w, out);
+    else fill_integers(seed, w->name, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out, type_elements(&w->type));
+}
+
+bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
+    const Graph *g = m->written;
+    size_t all = 1;
+    for (int i = 0; i < g->n_node; i++)
+        if (g->node[i]->op == OP_WEIGHT) all += (size_t)type_elements(&g->node[i]->type);
+    float *at = m->weight_block = mem_alloc(all * sizeof *at);
+    if (!at) return diag_fail(d, DIAG_MACHINE, "no memory for %zu weights", all);
+    for (int i = 0; i < g->n_node; i++) {
+        if (g->node[i]->op != OP_WEIGHT) continue;
+        fill_weight(seed, g, g->node[i], at);
+        m->weight[i] = at;
+        at += type_elements(&g->node[i]->type);
+    }
+    return true;
+}
+
+/* ---- inputs ----------------------------------------------------------------------------------- */
+
+static const Group *step_group(const StepCheck *s) { return &s->c->m->context.groups.v[s->step]; }
+
+static bool is_pow2(double x) {
+    int e;
+    return frexp(fabs(x), &e) == 0.5;
+}
+
+static bool saturates(const Node *n) { return n->op == OP_TANH || n->op == OP_SIGMOID || n->op == OP_RELU6; }
+
+static int64_t window_terms(const Node *n) {
+    const Dims *kernel = n->op == OP_MAXPOOL ? &n->attr.MAXPOOL.kernel : &n->attr.AVGPOOL.kernel;
+    int64_t terms = 1;
+    if (n->op == OP_GLOBALAVGPOOL) return type_elements(&n->in[0]->type) / type_elements(&n->type);
+    for (int i = 0; i < kernel->n; i++) terms *= kernel->v[i];
+    return terms;
+}
+
+/* Numbers k·2^-shift, |k| ≤ most. */
+typedef struct Numbers { int64_t most; int shift; } Numbers;
+
+static Numbers numbers_for(const StepCheck *s) {
+    const Group *g = step_group(s);
+    const Node *n = g->anchor;
+    bool narrow = saturates(n);
+    for (int i = 0; i < g->n_tail; i++) narrow |= saturates(g->tail[i]);
+    if (n->op == OP_CONV || n->op == OP_DENSE) {
+        int64_t terms = fan_in(n->in[1]), most = amplitude(terms);
+        /* k integers in ±a and ±2a add up to about a²·√k; √k·a²·2^-shift ≈ 2 */
+        double size = (double)(most * most) * sqrt((double)terms);
+        return (Numbers){most, narrow && size > 2 ? (int)ceil(log2(size / 2)) : 0};
+    }
+    bool softmax = n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX;
+    if (narrow || softmax) return (Numbers){WEIGHT_MOST * 2, softmax ? 0 : 1};
+    if (n->op == OP_AVGPOOL || n->op == OP_GLOBALAVGPOOL) {
+        int64_t most = ((int64_t)1 << (EXACT_BITS - 1)) / window_terms(n);
+        return (Numbers){most < 1 ? 1 : most > MOVED_MOST ? MOVED_MOST : most, 0};
+    }
+    return (Numbers){MOVED_MOST, 0};
+}
+
+void exact_input(const StepCheck *s, const Node *input, float *out) {
+    const Type *t = &input->type;
+    Numbers numbers = numbers_for(s);
+    int64_t n = type_elements(t), memory = type_memory_elements(t);
+    int64_t *at = ARENA_ARRAY(s->arena, int64_t, n);
+    float *v = ARENA_ARRAY(s->arena, float, n);
+    /* One written value in two layouts has the same numbers in both. */
+    const char *name = input->origin ? input->origin->name : input->name;
+    fill_integers(s->c->o->seed ^ (uint64_t)(s->step + 1), name, numbers.most, v, n);
+    type_offsets(t, at);
+    for (int64_t i = 0; i < memory; i++) out[i] = t->halo;
+    for (int64_t i = 0; i < n; i++) out[at[i]] = ldexpf(v[i], -numbers.shift);
+    if (s->c->o->tamper) s->c->o->tamper(s->c->o->ctx, s->step, NULL, out, memory);
+}
+
+/* ---- which ops are exact ------------------------------------------------------------------------ */
+
+/* A mean over a power of two of elements is exact; a border that counts fewer is no such number. */
+static bool mean_exact(const Node *n) {
+    if (!is_pow2((double)window_terms(n))) return false;
+    if (n->op == OP_GLOBALAVGPOOL || n->attr.AVGPOOL.count_pad) return true;
+    for (int i = 0; i < n->attr.AVGPOOL.pad.n; i++)
+        if (n->attr.AVGPOOL.pad.lo[i] || n->attr.AVGPOOL.pad.hi[i]) return false;
+    return true;
+}
+
+static bool op_exact(const Node *n, Numbers numbers) {
+    switch (n->op) {
+    case OP_CONV:
+    case OP_DENSE: {
+        int64_t terms = fan_in(n->in[1]);
+        /* offsets count in units of 2^-shift */
+        double most = (double)terms * (double)numbers.most * 2 * (double)amplitude(terms) + ldexp(4 * OFFSET_MOST * OFFSET_MOST, numbers.shift);
+        return most < ldexp(1, EXACT_BITS);
+    }
+    case OP_AVGPOOL:
+    case OP_GLOBALAVGPOOL: return mean_exact(n);
+    case OP_LEAKYRELU: return n->attr.LEAKYRELU.alpha == 0 || is_pow2((double)n->attr.LEAKYRELU.alpha);
+    case OP_MAXPOOL:
+    case OP_FLATTEN:
+    case OP_CONCAT:
+    case OP_ADD:
+    case OP_RELU:
+    case OP_RELU6:
+    case OP_SCALESHIFT:
+    case OP_RELAYOUT: return true;
+    case OP_SOFTMAX:
+    case OP_LOGSOFTMAX:
+    case OP_TANH:
+    case OP_SIGMOID: return false;
+    case OP_INPUT:
+    case OP_WEIGHT:
+    case OP_BATCHNORM:
+    case OP_BNSCALE:
+    case OP_BNSHIFT:
+    case OP_SCALEROWS:
+    case OP_COUNT: break;
+    }
+    return false;
+}
+
+bool exact_kernel(const StepCheck *s) {
+    const Group *g = step_group(s);
+    Numbers numbers = numbers_for(s);
+    bool exact = op_exact(g->anchor, numbers);
+    for (int i = 0; i < g->n_tail; i++) exact &= op_exact(g->tail[i], numbers);
+    return exact;
+}

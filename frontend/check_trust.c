@@ -1,0 +1,124 @@
+/* Whether the data would notice a wrong answer. In every mode: a constant input or result shows
+ * nothing. With `exact`, where the data is of our making: not too many zeros, and the answer changes
+ * when two channels of an input, or two rows of a weight, change places. */
+#include "frontend/check_part.h"
+
+#include <math.h>
+
+enum { MOST_ZEROS = 90 }; /* percent */
+
+/* The inside of an input: halos hold another value. */
+static bool input_constant(Arena *a, const Type *t, const float *data) {
+    const RefTensor *x = ref_from_f32(a, t, data);
+    int64_t n = type_elements(t);
+    for (int64_t i = 1; i < n; i++)
+        if (x->v[i] != x->v[0]) return false;
+    return n > 1;
+}
+
+static bool trust_inputs(Arena *a, void *ctx, Diag *d) {
+    (void)d;
+    StepCheck *s = ctx;
+    for (int i = 0; i < s->n_in; i++)
+        if (!graph_is_constant(s->arg[i]) && input_constant(a, &s->arg[i]->type, s->args[i]))
+            row_fault(s->row, CHECK_MISTRUSTED, "its input %s is one number everywhere", s->arg[i]->name);
+    return true;
+}
+
+/* A softmax over one channel is 1 whatever comes in. */
+static bool must_be_constant(const Node *result) {
+    const Node *n = result->origin;
+    return n && (n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX) && type_extent(&n->type, 'c') == 1;
+}
+
+static void trust_result(StepCheck *s) {
+    int64_t zeros = 0, broken = 0;
+    bool equal = s->elements > 1;
+    for (int64_t e = 0; e < s->elements; e++) {
+        zeros += s->ref[e] == 0;
+        broken += !isfinite(s->bound[e]);
+        equal &= s->ref[e] == s->ref[0];
+    }
+    if (broken)
+        row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements", (long long)broken, (long long)s->elements);
+    if (equal && !must_be_constant(s->arg[s->n_in]))
+        row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
+    else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS)
+        row_fault(s->row, CHECK_MISTRUSTED, "%lld of its %lld results are 0", (long long)zeros, (long long)s->elements);
+}
+
+/* ---- swapped channels ------------------------------------------------------------------------- */
+
+typedef struct Swaps {
+    StepCheck *s;
+    Swap *v;
+    bool *noticed;
+    int n, cap;
+} Swaps;
+
+/* The reference with the swap differs by more than the check would forgive. */
+static bool swap_noticed(Arena *a, const Swaps *w, int64_t i, Diag *d) {
+    const StepCheck *s = w->s;
+    const RefTensor *r = local_reference(a, s, &w->v[i], false, d);
+    if (!r) return false;
+    for (int64_t e = 0; e < s->elements && !w->noticed[i]; e++)
+        w->noticed[i] = s->row->must_be_exact ? (float)r->v[e] != (float)s->ref[e] : fabs(r->v[e] - s->ref[e]) > 2 * s->bound[e];
+    return true;
+}
+
+typedef struct SwapJob { const Swaps *w; int64_t i; } SwapJob;
+
+static bool swap_scoped(Arena *a, void *ctx, Diag *d) {
+    const SwapJob *j = ctx;
+    return swap_noticed(a, j->w, j->i, d);
+}
+
+static bool swap_job(void *ctx, int64_t job, Diag *d) {
+    return check_scoped(swap_scoped, &(SwapJob){ctx, job}, d);
+}
+
+static void add_swap(Swaps *w, const Node *written, int axis) {
+    Type t = type_plain(&written->type);
+    for (int i = 0; i < w->n; i++)
+        if (w->v[i].node == written) return;
+    if (axis >= t.rank || t.axis[axis].extent < 2) return;
+    Swap swap = {written, axis, 0, t.axis[axis].extent - 1};
+    ARENA_PUSH(w->s->arena, w->v, w->n, w->cap, swap);
+}
+
+/* The weights of convolutions and dense layers between the boundary and the result. */
+static void add_weights(Swaps *w) {
+    const StepCheck *s = w->s;
+    const Graph *g = s->c->m->written;
+    bool *needed = ARENA_ARRAY(s->arena, bool, g->n_node), *boundary = ARENA_ARRAY(s->arena, bool, g->n_node);
+    for (int i = 0; i < s->n_in; i++)
+        if (!graph_is_constant(s->arg[i])) boundary[s->arg[i]->origin->id] = true;
+    const Node *result = s->arg[s->n_in]->origin;
+    needed[result->id] = true;
+    for (int i = result->id; i >= 0; i--) {
+        const Node *n = g->node[i];
+        if (!needed[i] || boundary[i]) continue;
+        for (int j = 0; j < n->n_in; j++) needed[n->in[j]->id] = true;
+        if (n->op == OP_CONV || n->op == OP_DENSE) add_swap(w, n->in[1], 0);
+    }
+}
+
+static bool trust_swaps(StepCheck *s, Diag *d) {
+    Swaps w = {.s = s};
+    for (int i = 0; i < s->n_in; i++)
+        if (!graph_is_constant(s->arg[i])) add_swap(&w, s->arg[i]->origin, 1);
+    add_weights(&w);
+    w.noticed = ARENA_ARRAY(s->arena, bool, w.n);
+    if (!check_parallel(s->c->threads, w.n, swap_job, &w, d)) return false;
+    for (int i = 0; i < w.n; i++)
+        if (!w.noticed[i])
+            row_fault(s->row, CHECK_MISTRUSTED, "its result is the same with %s %lld and %lld of %s swapped", w.v[i].axis ? "channels" : "rows",
+                      (long long)w.v[i].first, (long long)w.v[i].second, w.v[i].node->name);
+    return true;
+}
+
+bool trust_check(StepCheck *s, Diag *d) {
+    if (!check_scoped(trust_inputs, s, d)) return false;
+    trust_result(s);
+    return !s->c->o->exact || must_be_constant(s->arg[s->n_in]) || trust_swaps(s, d);
+}

@@ -1,0 +1,73 @@
+#include "frontend/cli/input.h"
+
+#include "frontend/data/fail.h"
+#include "frontend/data/load.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static int input_named(const LunetteModel *m, const char *name, size_t len) {
+    for (int i = 0; i < lunette_input_count(m); i++) {
+        const char *has = lunette_input(m, i).name;
+        if (strncmp(has, name, len) == 0 && has[len] == '\0') return i;
+    }
+    return -1;
+}
+
+int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d) {
+    const char *equals = strchr(text, '=');
+    int i = equals ? input_named(m, text, (size_t)(equals - text)) : -1;
+    *path = i >= 0 ? equals + 1 : text;
+    if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", lunette_input(m, i).name);
+    if (i >= 0) return taken[i] ? -1 : i;
+    if (equals && access(text, F_OK) != 0) {
+        diag_fail(d, DIAG_USAGE, "the network has no input '%.*s', but %s%s", (int)(equals - text), text, lunette_input(m, 0).name,
+                  lunette_input_count(m) > 1 ? " and others (lunette show)" : "");
+        return -1;
+    }
+    for (i = 0; i < lunette_input_count(m); i++)
+        if (!taken[i]) return i;
+    diag_fail(d, DIAG_USAGE, "%.200s: the network has only %d input%s", text, lunette_input_count(m), lunette_input_count(m) == 1 ? "" : "s");
+    return -1;
+}
+
+/* Whether the array is [shape] or [n, shape]. */
+static bool match(const Array *a, const int64_t *shape, int rank, int64_t *images) {
+    if (a->rank != rank && a->rank != rank + 1) return false;
+    *images = a->rank > rank ? a->shape[0] : 1;
+    return rank == 0 || memcmp(a->shape + (a->rank - rank), shape, (size_t)rank * sizeof *shape) == 0;
+}
+
+static bool fits(const Array *a, const LunetteTensor *t, int64_t *images) {
+    if (match(a, t->extent + 1, t->rank - 1, images)) return true;
+    bool gray = a->data_kind != DATA_NPY && t->rank > 2 && t->extent[1] == 1;
+    return gray && match(a, t->extent + 2, t->rank - 2, images);
+}
+
+static bool shape_fail(const Array *a, const char *path, const LunetteTensor *t, Diag *d) {
+    char have[ARRAY_SHAPE_TEXT], want[ARRAY_SHAPE_TEXT];
+    const char *what = a->data_kind == DATA_IMAGE ? "the picture is [channels, height, width]" : "the array is";
+    return data_fail(d, DIAG_FILE, path, "%s %s, but input %s wants %s%s", what, array_shape_text(have, a->rank, a->shape), t->name,
+                     array_shape_text(want, t->rank - 1, t->extent + 1), a->data_kind == DATA_IMAGE ? "" : " or [n] of these");
+}
+
+bool input_open(InputFile *f, const char *path, const LunetteTensor *t, Diag *d) {
+    *f = (InputFile){.scale = 1};
+    if (!data_load(path, &f->array, d)) return false;
+    bool good = fits(&f->array, t, &f->images) || shape_fail(&f->array, path, t, d);
+    if (good && f->images < 1) good = data_fail(d, DIAG_FILE, path, "there are no images in it");
+    if (f->array.data_kind != DATA_NPY && f->array.type == ELEM_U8) f->scale = 1.0f / 255.0f;
+    if (!good) array_close(&f->array);
+    return good;
+}
+
+void input_read(const InputFile *f, int64_t first, int64_t n, float *out) {
+    size_t one = f->array.bytes / (size_t)f->images, count = array_elements(&f->array) / (size_t)f->images * (size_t)n;
+    Array part = {.type = f->array.type, .rank = 1, .shape = {(int64_t)count}, .bytes = one * (size_t)n};
+    part.data = (const char *)f->array.data + (size_t)first * one;
+    array_to_f32(&part, out);
+    if (f->scale != 1)
+        for (size_t i = 0; i < count; i++) out[i] *= f->scale;
+}
+
+void input_close(InputFile *f) { array_close(&f->array); }

@@ -1,0 +1,189 @@
+#include "frontend/cli/results.h"
+
+#include "frontend/cli/input.h"
+#include "frontend/data/fail.h"
+#include "frontend/data/load.h"
+#include "frontend/data/npy.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PRINTED = 1000 }; /* values of an image that are printed one by one */
+
+int64_t result_class(const float *v, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (v[i] > v[best] || isnan(v[best])) best = i;
+    return best;
+}
+
+/* ---- files ----------------------------------------------------------------------------------------- */
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return (*path && path[strlen(path) - 1] == '/') || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+bool results_check_path(const char *path, const LunetteModel *m, Diag *d) {
+    size_t n = strlen(path);
+    if (is_folder(path)) {
+        if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
+        return data_errno(d, path, "make the folder", errno);
+    }
+    if (lunette_output_count(m) > 1)
+        return diag_fail(d, DIAG_USAGE, "-o %.200s: the network has %d outputs, so a folder is needed (an existing one, or DIR/)", path, lunette_output_count(m));
+    if (n > 4 && strcmp(path + n - 4, ".npy") == 0) return true;
+    return diag_fail(d, DIAG_USAGE, "-o wants FILE.npy or a folder (an existing one, or DIR/), not '%.200s'", path);
+}
+
+bool results_write(const Results *r, const char *path, Diag *d) {
+    bool folder = is_folder(path);
+    for (int i = 0; i < r->n; i++) {
+        const LunetteTensor *t = &r->result[i].tensor;
+        int64_t shape[LUNETTE_MAX_RANK];
+        char file[4096];
+        memcpy(shape, t->extent, sizeof shape);
+        shape[0] = r->images;
+        int n = folder ? snprintf(file, sizeof file, "%s/%s.npy", path, t->name) : snprintf(file, sizeof file, "%s", path);
+        if (n < 0 || (size_t)n >= sizeof file) return diag_fail(d, DIAG_USAGE, "-o: the name is too long");
+        if (!npy_write(file, ELEM_F32, t->rank, shape, r->result[i].v, d)) return false;
+    }
+    return true;
+}
+
+/* ---- labels ---------------------------------------------------------------------------------------- */
+
+static const Result *first_vector(const Results *r) {
+    for (int i = 0; i < r->n; i++)
+        if (image_elements(&r->result[i].tensor) == r->result[i].tensor.extent[1]) return &r->result[i];
+    return NULL;
+}
+
+static bool count_right(Results *r, const Result *y, const Array *labels, const float *label, const char *path, Diag *d) {
+    int64_t classes = image_elements(&y->tensor);
+    char shape[ARRAY_SHAPE_TEXT];
+    if (labels->rank != 1 || labels->shape[0] != r->images)
+        return data_fail(d, DIAG_FILE, path, "the labels are %s, but [%lld] are needed, one an image", array_shape_text(shape, labels->rank, labels->shape),
+                         (long long)r->images);
+    r->right = 0;
+    for (int64_t i = 0; i < r->images; i++) {
+        if (!(label[i] >= 0 && label[i] < (float)classes))
+            return data_fail(d, DIAG_FILE, path, "label %lld is %g, but output %s has %lld classes", (long long)i, (double)label[i], y->tensor.name,
+                             (long long)classes);
+        r->right += result_class(y->v + i * classes, classes) == (int64_t)label[i];
+    }
+    return true;
+}
+
+bool results_compare(Results *r, const char *path, Diag *d) {
+    Array labels;
+    const Result *y = first_vector(r);
+    if (!y) return diag_fail(d, DIAG_USAGE, "--labels: no output of the network is a vector of classes");
+    if (!data_load(path, &labels, d)) return false;
+    float *label = mem_alloc(array_elements(&labels) * sizeof *label + 1);
+    bool good = label || data_oom(d, path, array_elements(&labels) * sizeof *label);
+    if (good) {
+        array_to_f32(&labels, label);
+        good = count_right(r, y, &labels, label, path, d);
+    }
+    mem_free(label);
+    array_close(&labels);
+    return good;
+}
+
+/* ---- text ------------------------------------------------------------------------------------------ */
+
+/* The `top` largest, largest first, with their indexes. */
+static void print_top(const float *v, int64_t n, int top) {
+    int64_t last = -1;
+    for (int k = 0; k < top && k < n; k++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < n; i++) {
+            bool after = last < 0 || v[i] < v[last] || (v[i] == v[last] && i > last);
+            if (after && (best < 0 || v[i] > v[best])) best = i;
+        }
+        if (best < 0) break; /* what is left is NaN */
+        printf("%lld %.9g\n", (long long)best, (double)v[best]);
+        last = best;
+    }
+}
+
+static void print_tensor(const float *v, int64_t n, int64_t row) {
+    if (n > PRINTED) {
+        double lo = INFINITY, hi = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < n; i++) {
+            lo = fmin(lo, (double)v[i]);
+            hi = fmax(hi, (double)v[i]);
+            sum += (double)v[i];
+        }
+        printf("least %.9g, mean %.9g, largest %.9g (all values: -o FILE.npy or --json)\n", lo, sum / (double)n, hi);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) printf("%.9g%c", (double)v[i], (i + 1) % row == 0 ? '\n' : ' ');
+}
+
+static void print_result(const Results *r, const Result *y, int top) {
+    const LunetteTensor *t = &y->tensor;
+    int64_t one = image_elements(t), row = t->extent[t->rank - 1];
+    char shape[ARRAY_SHAPE_TEXT];
+    int64_t extent[LUNETTE_MAX_RANK];
+    memcpy(extent, t->extent, sizeof extent);
+    extent[0] = r->images;
+    bool classes = one == t->extent[1];
+    printf("# %s %s%s\n", t->name, array_shape_text(shape, t->rank, extent), !classes ? "" : r->images > 1 ? ": image, class, value" : ": class, value");
+    for (int64_t i = 0; i < r->images; i++) {
+        const float *v = y->v + i * one;
+        if (!classes) {
+            if (r->images > 1) printf("# image %lld\n", (long long)i);
+            print_tensor(v, one, row);
+        } else if (r->images == 1) {
+            print_top(v, one, top);
+        } else {
+            int64_t best = result_class(v, one);
+            printf("%lld %lld %.9g\n", (long long)i, (long long)best, (double)v[best]);
+        }
+    }
+}
+
+void results_print(const Results *r, int top) {
+    if (r->right < 0) {
+        for (int i = 0; i < r->n; i++) print_result(r, &r->result[i], top);
+        return;
+    }
+    printf("accuracy %lld / %lld = %.2f %%\n", (long long)r->right, (long long)r->images, 100.0 * (double)r->right / (double)r->images);
+    printf("%.0f images a second, %d thread%s\n", (double)r->images / r->run_seconds, r->threads, r->threads == 1 ? "" : "s");
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+static json_t *values_json(const float **v, const int64_t *extent, int rank) {
+    if (rank == 0) return json_number((double)*(*v)++);
+    json_t *list = json_array();
+    for (int64_t i = 0; i < extent[0] && list; i++) json_push(&list, values_json(v, extent + 1, rank - 1));
+    return list;
+}
+
+json_t *results_json(const Results *r, bool with_data) {
+    json_t *outputs = json_array();
+    for (int i = 0; i < r->n; i++) {
+        const LunetteTensor *t = &r->result[i].tensor;
+        const float *v = r->result[i].v;
+        json_t *shape = json_array();
+        int64_t extent[LUNETTE_MAX_RANK];
+        memcpy(extent, t->extent, sizeof extent);
+        extent[0] = r->images;
+        for (int k = 0; k < t->rank; k++) json_push(&shape, json_integer(extent[k]));
+        json_t *one = json_pack("{ss so}", "name", t->name, "shape", shape);
+        if (one && with_data && json_object_set_new(one, "data", values_json(&v, extent, t->rank)) != 0) {
+            json_decref(one);
+            one = NULL;
+        }
+        json_push(&outputs, one);
+    }
+    json_t *right = r->right < 0 ? json_null() : json_integer(r->right);
+    json_t *accuracy = r->right < 0 ? json_null() : json_real((double)r->right / (double)r->images);
+    return json_pack("{sI si sf sf sf so so so}", "images", (json_int_t)r->images, "threads", r->threads, "open_seconds", r->open_seconds, "run_seconds",
+                     r->run_seconds, "images_per_second", (double)r->images / r->run_seconds, "right", right, "accuracy", accuracy, "outputs", outputs);
+}

@@ -1,0 +1,35 @@
+/* What a run gave: printed, written, compared with labels. */
+#ifndef LUNETTE_CLI_RESULTS_H
+#define LUNETTE_CLI_RESULTS_H
+
+#include "frontend/cli/cli.h"
+
+typedef struct Result {
+    LunetteTensor tensor; /* one run's: [batch …] */
+    float *v;             /* [images …] */
+} Result;
+
+typedef struct Results {
+    int64_t images;
+    int n;
+    Result *result;       /* [n] outputs of the network */
+    int64_t right;        /* images whose class is the label's; −1: no labels */
+    int threads;
+    double open_seconds, run_seconds;
+} Results;
+
+/* Index of the largest value, the first of equal ones; NaN is never it unless all are. */
+int64_t result_class(const float *v, int64_t n);
+
+/* Whether `path` can take the outputs: FILE.npy for one, a folder (made when the path ends in '/') for any number. */
+bool results_check_path(const char *path, const LunetteModel *m, Diag *d);
+/* Each file is written whole or not at all. */
+bool results_write(const Results *r, const char *path, Diag *d);
+/* Counts the images whose class in the first output that is a vector is the label in the IDX file. */
+bool results_compare(Results *r, const char *labels, Diag *d);
+/* Lines: the `top` classes of a vector, or one line an image with its class; small tensors whole. */
+void results_print(const Results *r, int top);
+/* "images", "outputs": [{name, shape, data}] (no data when they were written to a file), "accuracy" … */
+json_t *results_json(const Results *r, bool with_data);
+
+#endif

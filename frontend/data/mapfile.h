@@ -1,0 +1,19 @@
+/* A whole file, read-only in memory. */
+#ifndef LUNETTE_DATA_MAPFILE_H
+#define LUNETTE_DATA_MAPFILE_H
+
+#include "ir/base.h"
+
+typedef struct MapFile {
+    const uint8_t *data; /* [size], page-aligned */
+    size_t size;         /* ≥ 1 */
+    char path[];         /* as given */
+} MapFile;
+
+/* Maps the regular file `path`; NULL with DIAG_FILE (missing, a directory, a pipe, empty, not
+ * readable) or DIAG_MACHINE. The mapping is private, but a file that somebody else shortens while
+ * it is mapped makes reads beyond its new end fault: that cannot be checked from here. */
+MapFile *mapfile_open(const char *path, Diag *d);
+void mapfile_close(MapFile *m); /* NULL is fine */
+
+#endif

@@ -1,0 +1,93 @@
+/* Lunette: convolutional networks as native code. The public interface.
+ *
+ *   LunetteError error;
+ *   LunetteModel *model = NULL;
+ *   LunetteOptions options = {.weights = "lenet5.safetensors"};
+ *   if (lunette_open("lenet5.lua", &options, &model, &error) != LUNETTE_OK) { puts(error.message); … }
+ *   float *image = …, scores[10];                       // sizes: lunette_input, lunette_output
+ *   lunette_run(model, (const float *[]){image}, (float *[]){scores}, &error);
+ *   lunette_close(model);
+ *
+ * Tensors are dense float32 in the plain layout, batch first: [n c], [n c w], [n c h w] or
+ * [n c d h w], the last axis fastest. The library never prints, exits or aborts on bad input, and keeps no
+ * pointer to the caller's memory after a call returns. A model may be run by one thread at a time;
+ * several models may live and run at once. */
+#ifndef LUNETTE_H
+#define LUNETTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The values are the exit codes of the command line. */
+typedef enum LunetteStatus {
+    LUNETTE_OK = 0,
+    LUNETTE_DIFFERS = 1,     /* checked, and not good */
+    LUNETTE_USAGE = 2,       /* an option or argument */
+    LUNETTE_SPEC = 3,        /* the network description */
+    LUNETTE_UNSUPPORTED = 4, /* well formed, but not something Lunette does */
+    LUNETTE_FILE = 5,        /* a weight or data file */
+    LUNETTE_INTERNAL = 70,   /* a bug in Lunette */
+    LUNETTE_MACHINE = 71,    /* memory, threads, disk */
+} LunetteStatus;
+
+typedef struct LunetteError {
+    LunetteStatus status;
+    char message[1000]; /* one line; "" after success */
+} LunetteError;
+
+typedef struct LunetteOptions {
+    const char *weights;     /* a safetensors or npz file; NULL: random weights from `seed` when `random_weights`,
+                              * else an error if the network has any */
+    int random_weights;      /* 1: random weights from `seed` */
+    uint64_t seed;
+    int threads;             /* 0: 1 */
+    int64_t batch;           /* images a run, the n of every input; 0: 1 */
+    const char *const *set;  /* n_set parameters "name=value" for the spec's param() */
+    int n_set;
+    const char *cpu;         /* LLVM's name; NULL: the host's */
+    const char *cache_dir;   /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
+    int no_cache;            /* 1: keep nothing */
+    int plain;               /* 1: the nests as lowered, without schedules: slow, for comparison */
+} LunetteOptions;
+
+enum { LUNETTE_MAX_RANK = 8 };
+
+typedef struct LunetteTensor {
+    const char *name;                  /* owned by the model */
+    int rank;
+    int64_t extent[LUNETTE_MAX_RANK];  /* batch first */
+    int64_t elements;                  /* of float32 */
+} LunetteTensor;
+
+typedef struct LunetteModel LunetteModel;
+
+/* Reads the network description (a Lua spec), compiles it, packs the weights. *model is NULL on
+ * failure. `options` may be NULL. `error` may be NULL. The strings are not kept. */
+LunetteStatus lunette_open(const char *spec, const LunetteOptions *options, LunetteModel **model, LunetteError *error);
+
+int lunette_input_count(const LunetteModel *model);
+int lunette_output_count(const LunetteModel *model);
+/* Input or output i, 0 … count−1. */
+LunetteTensor lunette_input(const LunetteModel *model, int i);
+LunetteTensor lunette_output(const LunetteModel *model, int i);
+
+/* Runs the network once. inputs[i] and outputs[i] point to as many floats as lunette_input(i) and
+ * lunette_output(i) have elements; they may not overlap. Allocates nothing. The answer is the same to the
+ * bit for any number of threads. */
+LunetteStatus lunette_run(LunetteModel *model, const float *const *inputs, float *const *outputs, LunetteError *error);
+
+/* Frees everything; NULL is fine. */
+void lunette_close(LunetteModel *model);
+
+/* "0.1.0" */
+const char *lunette_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

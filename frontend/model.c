@@ -1,0 +1,144 @@
+/* Loading a model: everything up to the plan, without LLVM's code generator. */
+#include "frontend/model.h"
+
+#include "codegen/target.h"
+#include "frontend/lua/spec.h"
+
+#include <string.h>
+
+static void options_copy(Arena *a, LunetteOptions *to, const LunetteOptions *from) {
+    static const LunetteOptions none;
+    *to = from ? *from : none;
+    if (to->threads < 1) to->threads = 1;
+    if (to->batch < 1) to->batch = 1;
+    if (to->weights) to->weights = arena_strdup(a, to->weights);
+    if (to->cpu) to->cpu = arena_strdup(a, to->cpu);
+    if (to->cache_dir) to->cache_dir = arena_strdup(a, to->cache_dir);
+    const char **set = ARENA_ARRAY(a, const char *, to->n_set);
+    for (int i = 0; i < to->n_set; i++) set[i] = arena_strdup(a, from->set[i]);
+    to->set = set;
+}
+
+/* A dump from after layout that is read back keeps its layouts. */
+static bool has_layouts(const Graph *g) {
+    for (int i = 0; i < g->n_node; i++)
+        if (!type_is_plain(&g->node[i]->type)) return true;
+    return false;
+}
+
+static bool run_passes(LunetteModel *m, ModelTrace *trace, void *ctx, Diag *d) {
+    bool laid_out = has_layouts(m->written);
+    m->context.target = &m->target;
+    if (trace) trace(ctx, NULL, m->graph, &m->context);
+    for (int i = 0; i < pass_count; i++) {
+        if (pass_table[i].run != pass_layout || !laid_out) pass_table[i].run(m->graph, &m->context);
+        if (!graph_verify(m->graph, d)) {
+            diag_prefix(d, "after %s", pass_table[i].name);
+            return false;
+        }
+        if (trace) trace(ctx, &pass_table[i], m->graph, &m->context);
+    }
+    return true;
+}
+
+/* The schedule that the user gave for a node of this group, and where. */
+static const Node *given_schedule(const Group *g) {
+    if (g->anchor->schedule) return g->anchor;
+    for (int i = 0; i < g->n_tail; i++)
+        if (g->tail[i]->schedule) return g->tail[i];
+    return NULL;
+}
+
+static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Diag *d) {
+    k->kernel = kernel_clone(m->arena, k->plain.kernel);
+    const Node *given = given_schedule(g);
+    k->reason = "as lowered";
+    if (m->options.plain) return true;
+    if (given) {
+        k->reason = "given in the spec";
+        const char *where = arena_printf(m->arena, "%s:%d: %s", given->loc.file ? given->loc.file : "graph", given->loc.line, given->name);
+        return kernel_schedule(k->kernel, given->schedule, where, d);
+    }
+    Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
+    k->reason = s.reason;
+    if (kernel_schedule(k->kernel, s.steps, k->kernel->name, d)) return true;
+    d->kind = DIAG_INTERNAL; /* the model's own schedule must be legal */
+    return false;
+}
+
+static bool lower_all(LunetteModel *m, Diag *d) {
+    int n = m->context.groups.n;
+    m->kernel = ARENA_ARRAY(m->arena, ModelKernel, n);
+    Lowered *lowered = ARENA_ARRAY(m->arena, Lowered, n);
+    const Kernel **scheduled = ARENA_ARRAY(m->arena, const Kernel *, n);
+    for (int i = 0; i < n; i++) {
+        ModelKernel *k = &m->kernel[i];
+        const Group *g = &m->context.groups.v[i];
+        if (!lower_group(m->arena, g, &k->plain, d) || !schedule_kernel(m, g, k, d)) return false;
+        lowered[i] = k->plain;
+        scheduled[i] = k->kernel;
+    }
+    m->plan = plan_build(m->arena, m->graph, lowered, scheduled, n, &m->buf_node, &m->kernel_of);
+    return plan_verify(m->plan, d);
+}
+
+static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, ModelTrace *trace, void *ctx, Diag *d) {
+    bool known = m->options.cpu ? target_named(&m->target, m->options.cpu, d) : target_host(&m->target, d);
+    if (!known) return false;
+    m->written = source(m->arena, from, &m->options, d);
+    if (!m->written || !graph_verify(m->written, d)) return false;
+    m->weight = ARENA_ARRAY(m->arena, const float *, m->written->n_node);
+    m->graph = graph_copy(m->arena, m->written);
+    bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);
+    if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written)) d->kind = DIAG_UNSUPPORTED; /* the user's layouts, not ours */
+    return good;
+}
+
+/* A graph in its text form, as `lunette dump -d w` prints it. */
+static Graph *graph_read(Arena *a, const char *path, const LunetteOptions *o, Diag *d) {
+    if (o->batch > 1 || o->n_set) {
+        diag_fail(d, DIAG_USAGE, "%s: batch and parameters can only be set for a Lua spec", path);
+        return NULL;
+    }
+    MapFile *map = mapfile_open(path, d);
+    if (!map) return NULL;
+    char *text = memchr(map->data, '\0', map->size) ? NULL : arena_alloc(a, map->size + 1);
+    if (text) memcpy(text, map->data, map->size);
+    else diag_fail(d, DIAG_SPEC, "%s: not a text", path);
+    mapfile_close(map);
+    if (!text) return NULL;
+    Lexer l;
+    lex_open(&l, a, path, text, d);
+    Graph *g = graph_parse(&l);
+    return g && (l.kind == TOK_END || lex_fail(&l, "one graph is wanted, more stands after it")) ? g : NULL;
+}
+
+Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag *d) {
+    size_t n = strlen(path);
+    if (n > 6 && strcmp((const char *)path + n - 6, ".graph") == 0) return graph_read(a, path, o, d);
+    SpecOptions so = {.batch = o->batch, .set = o->set, .n_set = o->n_set};
+    return spec_load(a, path, &so, d);
+}
+
+LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d) {
+    LunetteModel *volatile m = NULL;
+    Arena *arena = arena_open(d);
+    if (!arena) return NULL;
+    volatile bool good = false;
+    if (ARENA_TRY(arena)) {
+        m = ARENA_NEW(arena, LunetteModel);
+        m->arena = arena;
+        options_copy(arena, &m->options, o);
+        good = load_stages(m, source, from, trace, ctx, d);
+    } else {
+        diag_fail(d, DIAG_MACHINE, "out of memory while compiling");
+    }
+    ARENA_END(arena);
+    if (good) return m;
+    arena_close(arena);
+    return NULL;
+}
+
+LunetteModel *model_load(const char *spec, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d) {
+    return model_load_from(model_read_spec, spec, o, trace, ctx, d);
+}

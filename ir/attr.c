@@ -1,0 +1,213 @@
+/* Attributes by table: defaults, setting from numbers, spreading to the spatial axes, printing. */
+#include "ir/graph.h"
+
+#include <math.h>
+#include <string.h>
+
+static void *attr_at(AttrAny *attr, const AttrInfo *info) { return (char *)attr + info->offset; }
+static const void *attr_get(const AttrAny *attr, const AttrInfo *info) { return (const char *)attr + info->offset; }
+
+void attr_defaults(Op op, AttrAny *attr) {
+    memset(attr, 0, sizeof *attr);
+    for (int i = 0; i < op_table[op].n_attr; i++) {
+        const AttrInfo *info = &op_table[op].attr[i];
+        switch (info->type) {
+        case ATTR_INT:
+        case ATTR_BOOL: *(int32_t *)attr_at(attr, info) = (int32_t)info->def; break;
+        case ATTR_FLOAT: *(float *)attr_at(attr, info) = (float)info->def; break;
+        case ATTR_DIMS:
+        case ATTR_PADS: break; /* n = 0 */
+        }
+    }
+}
+
+/* ---- checks ---------------------------------------------------------------------------------- */
+
+static bool attr_is_whole(const AttrInfo *info) { return info->type != ATTR_FLOAT; }
+
+static bool attr_check(const AttrInfo *info, double v, Diag *d) {
+    if (attr_is_whole(info) && v != floor(v))
+        return diag_fail(d, DIAG_SPEC, "%s = %.10g: an integer expected", info->name, v);
+    if (!(v >= info->lo && v <= info->hi)) /* also NaN */
+        return diag_fail(d, DIAG_SPEC, "%s = %.10g is not in %.10g … %.10g", info->name, v, info->lo, info->hi);
+    return true;
+}
+
+static bool attr_check_given(const AttrInfo *info, double v, Diag *d) {
+    if (info->def < info->lo && v == info->def) return diag_fail(d, DIAG_SPEC, "%s is not given", info->name);
+    return attr_check(info, v, d);
+}
+
+/* ---- setting --------------------------------------------------------------------------------- */
+
+static bool attr_count_ok(AttrType type, int n) {
+    switch (type) {
+    case ATTR_INT:
+    case ATTR_FLOAT:
+    case ATTR_BOOL: return n == 1;
+    case ATTR_DIMS: return n >= 1 && n <= MAX_SPATIAL;
+    case ATTR_PADS: return n >= 1 && (n <= MAX_SPATIAL || n == 4 || n == 6);
+    }
+    return false;
+}
+
+static const char *attr_count_text(AttrType type) {
+    switch (type) {
+    case ATTR_INT:
+    case ATTR_FLOAT:
+    case ATTR_BOOL: return "one number";
+    case ATTR_DIMS: return "one number, or one for each spatial axis";
+    case ATTR_PADS: return "one number, or one or two for each spatial axis";
+    }
+    return "";
+}
+
+static int32_t *pads_raw(Pads *p, int i) { return i < MAX_SPATIAL ? &p->lo[i] : &p->hi[i - MAX_SPATIAL]; }
+
+static void pads_set(Pads *p, const double *v, int n) {
+    *p = (Pads){.n = n == 1 ? 1 : -n};
+    for (int i = 0; i < n; i++) *pads_raw(p, i) = (int32_t)v[i];
+    if (n == 1) p->hi[0] = p->lo[0];
+}
+
+bool attr_set(Op op, const AttrInfo *info, AttrAny *attr, const double *v, int n, Diag *d) {
+    (void)op; /* info tells all, so far */
+    if (!attr_count_ok(info->type, n))
+        return diag_fail(d, DIAG_SPEC, "%s: %s expected, %d given", info->name, attr_count_text(info->type), n);
+    for (int i = 0; i < n; i++)
+        if (!attr_check(info, v[i], d)) return false;
+    void *at = attr_at(attr, info);
+    switch (info->type) {
+    case ATTR_INT:
+    case ATTR_BOOL: *(int32_t *)at = (int32_t)v[0]; break;
+    case ATTR_FLOAT: *(float *)at = (float)v[0]; break;
+    case ATTR_DIMS:
+        *(Dims *)at = (Dims){.n = n};
+        for (int i = 0; i < n; i++) ((Dims *)at)->v[i] = (int32_t)v[i];
+        break;
+    case ATTR_PADS: pads_set(at, v, n); break;
+    }
+    return true;
+}
+
+/* ---- spreading ------------------------------------------------------------------------------- */
+
+static bool spread_fail(const AttrInfo *info, int given, int spatial, Diag *d) {
+    return diag_fail(d, DIAG_SPEC, "%s: %s expected, %d given for %d spatial %s", info->name,
+                     attr_count_text(info->type), given, spatial, spatial == 1 ? "axis" : "axes");
+}
+
+static bool dims_spread(const AttrInfo *info, Dims *v, int spatial, Diag *d) {
+    if (v->n == 0) *v = (Dims){.n = 1, .v = {(int32_t)info->def}};
+    if (v->n != 1 && v->n != spatial) return spread_fail(info, v->n, spatial, d);
+    for (int i = v->n; i < spatial; i++) v->v[i] = v->v[0];
+    v->n = spatial;
+    for (int i = 0; i < spatial; i++)
+        if (!attr_check_given(info, v->v[i], d)) return false;
+    return true;
+}
+
+/* Where number i of the user's k stands: before d, h, w, then after d, h, w; one an axis goes to both sides. */
+static bool pads_spread_raw(const AttrInfo *info, Pads *p, int spatial, Diag *d) {
+    int k = -p->n;
+    if (k != spatial && k != 2 * spatial) return spread_fail(info, k, spatial, d);
+    Pads out = {.n = spatial};
+    for (int i = 0; i < spatial && i < MAX_SPATIAL; i++) {
+        out.lo[i] = *pads_raw(p, i);
+        out.hi[i] = *pads_raw(p, k == spatial ? i : spatial + i);
+    }
+    *p = out;
+    return true;
+}
+
+static bool pads_spread(const AttrInfo *info, Pads *p, int spatial, Diag *d) {
+    if (p->n == 0) *p = (Pads){.n = 1, .lo = {(int32_t)info->def}, .hi = {(int32_t)info->def}};
+    if (p->n < 0 && !pads_spread_raw(info, p, spatial, d)) return false;
+    if (p->n != 1 && p->n != spatial) return spread_fail(info, p->n, spatial, d);
+    for (int i = p->n; i < spatial; i++) {
+        p->lo[i] = p->lo[0];
+        p->hi[i] = p->hi[0];
+    }
+    p->n = spatial;
+    for (int i = 0; i < spatial; i++)
+        if (!attr_check(info, p->lo[i], d) || !attr_check(info, p->hi[i], d)) return false;
+    return true;
+}
+
+static bool attr_spread_one(const AttrInfo *info, AttrAny *attr, int spatial, Diag *d) {
+    void *at = attr_at(attr, info);
+    switch (info->type) {
+    case ATTR_INT:
+    case ATTR_BOOL: return attr_check_given(info, *(int32_t *)at, d);
+    case ATTR_FLOAT: return attr_check_given(info, (double)*(float *)at, d);
+    case ATTR_DIMS: return dims_spread(info, at, spatial, d);
+    case ATTR_PADS: return pads_spread(info, at, spatial, d);
+    }
+    return false;
+}
+
+static bool attr_is_spatial(const AttrInfo *info) { return info->type == ATTR_DIMS || info->type == ATTR_PADS; }
+
+bool attr_spread(Op op, AttrAny *attr, const Type *x, Diag *d) {
+    Axis axis[MAX_SPATIAL];
+    int spatial = 0;
+    if (x) {
+        Type plain = type_plain(x);
+        spatial = type_spatial(&plain, axis);
+    }
+    for (int i = 0; i < op_table[op].n_attr; i++) {
+        const AttrInfo *info = &op_table[op].attr[i];
+        /* Without spatial axes there is nothing to spread to; `shape` says so better than we could. */
+        if (attr_is_spatial(info) && spatial == 0) continue;
+        if (!attr_spread_one(info, attr, spatial, d)) return false;
+    }
+    return true;
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static void dims_print(Text *t, const AttrInfo *info, const Dims *v) {
+    bool differs = false;
+    for (int i = 0; i < v->n; i++) differs |= v->v[i] != (int32_t)info->def;
+    if (!differs) return;
+    text_add(t, " %s=[", info->name);
+    for (int i = 0; i < v->n; i++) text_add(t, "%s%d", i ? " " : "", v->v[i]);
+    text_add(t, "]");
+}
+
+static void pads_print(Text *t, const AttrInfo *info, const Pads *p) {
+    int n = p->n < 0 ? -p->n : 2 * p->n;
+    bool differs = false;
+    int32_t v[2 * MAX_SPATIAL];
+    for (int i = 0; i < n; i++) {
+        v[i] = p->n < 0 ? *pads_raw((Pads *)p, i) : i < p->n ? p->lo[i] : p->hi[i - p->n];
+        differs |= v[i] != (int32_t)info->def;
+    }
+    if (!differs) return;
+    text_add(t, " %s=[", info->name);
+    for (int i = 0; i < n; i++) text_add(t, "%s%d", i ? " " : "", v[i]);
+    text_add(t, "]");
+}
+
+static void attr_print_one(Text *t, const AttrInfo *info, const void *at) {
+    switch (info->type) {
+    case ATTR_INT:
+    case ATTR_BOOL:
+        if (*(const int32_t *)at != (int32_t)info->def) text_add(t, " %s=%d", info->name, *(const int32_t *)at);
+        break;
+    case ATTR_FLOAT:
+        if (*(const float *)at == (float)info->def) break;
+        text_add(t, " %s=", info->name);
+        text_add_float(t, *(const float *)at);
+        break;
+    case ATTR_DIMS: dims_print(t, info, at); break;
+    case ATTR_PADS: pads_print(t, info, at); break;
+    }
+}
+
+void attr_print(Text *t, Op op, const AttrAny *attr) {
+    for (int i = 0; i < op_table[op].n_attr; i++) {
+        const AttrInfo *info = &op_table[op].attr[i];
+        attr_print_one(t, info, attr_get(attr, info));
+    }
+}

@@ -1,0 +1,198 @@
+/* layout: blocked activations with physical halos, packed weights.
+ *
+ * Needs: no BATCHNORM. Keeps: the plain form of every type. Sets: types of activations with
+ * positions to [n C … c16] where the channels divide into blocks; halos as the convolutions and pools that
+ * read them need; RELAYOUT nodes where a value must exist in a second layout (inputs and outputs of
+ * the network, consumers that want another halo value), and on the weights of convolutions and dense
+ * layers. After this every node's type is what its memory will look like.
+ *
+ * A block is the widest that keeps every index affine: the lanes of the target if they divide the
+ * channels, all channels if they are fewer, else a smaller power of two. */
+#include "ir/passes.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+static bool block_fits_group(int64_t block, int64_t in_group) { return in_group % block == 0 || block % in_group == 0; }
+
+/* Whether block b of node x keeps the indexes of this user of x affine (or of x itself). */
+static bool block_fits(const Node *user, const Node *x, int64_t b) {
+    if (user->op == OP_CONV) {
+        int64_t groups = user->attr.CONV.groups;
+        if (user == x) return block_fits_group(b, user->attr.CONV.out / groups);
+        return user->in[0] != x || block_fits_group(b, type_extent(&x->type, 'c') / groups);
+    }
+    if (user->op == OP_CONCAT) {
+        int64_t offset = 0;
+        for (int i = 0; i < user->n_in; i++) {
+            if (user == x && offset % b != 0) return false;
+            offset += type_extent(&user->in[i]->type, 'c');
+        }
+    }
+    return true;
+}
+
+static bool block_legal(const Graph *g, const Node *x, int64_t b) {
+    if (!block_fits(x, x, b)) return false;
+    for (int i = 0; i < g->n_node; i++)
+        for (int j = 0; j < g->node[i]->n_in; j++)
+            if (g->node[i]->in[j] == x && !block_fits(g->node[i], x, b)) return false;
+    return true;
+}
+
+static int64_t block_choose(const Graph *g, const Node *x, int lanes) {
+    int64_t channels = type_extent(&x->type, 'c');
+    if (channels <= lanes && block_legal(g, x, channels)) return channels;
+    for (int64_t b = lanes; b > 1; b /= 2)
+        if (channels % b == 0 && block_legal(g, x, b)) return b;
+    return 1;
+}
+
+/* [n c h w] → [n C h w c16] */
+static Type type_blocked(const Type *plain, int64_t block) {
+    if (block <= 1) return *plain;
+    Type t = {.dtype = plain->dtype};
+    t.axis[t.rank++] = plain->axis[0];
+    t.axis[t.rank++] = (Axis){'C', (int32_t)(plain->axis[1].extent / block), 0, 0};
+    for (int i = 2; i < plain->rank; i++) t.axis[t.rank++] = plain->axis[i];
+    t.axis[t.rank++] = (Axis){'c', (int32_t)block, 0, 0};
+    return t;
+}
+
+static bool has_positions(const Node *n) {
+    Axis s[MAX_SPATIAL];
+    return !graph_is_constant(n) && type_spatial(&n->type, s) > 0;
+}
+
+/* ---- halos ------------------------------------------------------------------------------------- */
+
+typedef struct Halo {
+    int n;
+    int32_t lo[MAX_SPATIAL], hi[MAX_SPATIAL];
+    float value;
+} Halo;
+
+/* What this node reads around its input: false if nothing. */
+static bool halo_needed(const Node *n, Halo *h) {
+    const Dims *kernel, *stride, *dilation;
+    const Pads *pad;
+    static const Dims dense = {3, {1, 1, 1}};
+    h->value = 0;
+    if (n->op == OP_CONV) {
+        const CONV_attr *a = &n->attr.CONV;
+        kernel = &a->kernel, stride = &a->stride, dilation = &a->dilation, pad = &a->pad;
+    } else if (n->op == OP_MAXPOOL) {
+        const MAXPOOL_attr *a = &n->attr.MAXPOOL;
+        kernel = &a->kernel, stride = &a->stride, dilation = &a->dilation, pad = &a->pad;
+        h->value = -INFINITY;
+    } else if (n->op == OP_AVGPOOL) {
+        const AVGPOOL_attr *a = &n->attr.AVGPOOL;
+        kernel = &a->kernel, stride = &a->stride, dilation = &dense, pad = &a->pad;
+    } else {
+        return false;
+    }
+    Axis in[MAX_SPATIAL], out[MAX_SPATIAL];
+    h->n = type_spatial(&n->in[0]->type, in);
+    type_spatial(&n->type, out);
+    bool any = false;
+    for (int i = 0; i < h->n; i++) {
+        int64_t last = (int64_t)(out[i].extent - 1) * stride->v[i] + (int64_t)(kernel->v[i] - 1) * dilation->v[i] - pad->lo[i];
+        h->lo[i] = pad->lo[i];
+        h->hi[i] = last >= in[i].extent ? (int32_t)(last - in[i].extent + 1) : 0;
+        any |= h->lo[i] || h->hi[i];
+    }
+    return any;
+}
+
+static bool type_has_halo(const Type *t) {
+    for (int i = 0; i < t->rank; i++)
+        if (t->axis[i].lo || t->axis[i].hi) return true;
+    return false;
+}
+
+static void type_widen(Type *t, const Halo *h) {
+    int s = 0;
+    for (int i = 0; i < t->rank; i++) {
+        if (!strchr("dhw", t->axis[i].letter)) continue;
+        if (h->lo[s] > t->axis[i].lo) t->axis[i].lo = h->lo[s];
+        if (h->hi[s] > t->axis[i].hi) t->axis[i].hi = h->hi[s];
+        s++;
+    }
+    t->halo = h->value;
+}
+
+static Node *insert_relayout(Graph *g, Node *before, Node *x, const char *suffix, const Type *type) {
+    AttrAny attr;
+    attr_defaults(OP_RELAYOUT, &attr);
+    const char *name = graph_fresh_name(g, arena_printf(g->arena, "%s.%s", x->name, suffix));
+    Node *r = graph_insert(g, before, OP_RELAYOUT, name, &x, 1, &attr);
+    r->type = *type;
+    r->loc = x->loc;
+    r->origin = x->origin;
+    return r;
+}
+
+/* The halo goes to the producer if it can have one of this value; else this user gets a copy. */
+static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
+    Node *x = user->in[0];
+    if (x->op != OP_INPUT && (!type_has_halo(&x->type) || x->type.halo == h->value)) {
+        type_widen(&x->type, h);
+        return;
+    }
+    Type plain = type_plain(&x->type), t = x->type;
+    if (x->op == OP_INPUT) t = plain.axis[1].extent < lanes ? plain : type_blocked(&plain, block_choose(g, x, lanes));
+    for (int i = 0; i < t.rank; i++) t.axis[i].lo = t.axis[i].hi = 0;
+    type_widen(&t, h);
+    user->in[0] = insert_relayout(g, user, x, "padded", &t);
+}
+
+/* ---- weights ------------------------------------------------------------------------------------ */
+
+/* conv: [o c h w] → [O C h w c o16], as the blocks of its output and input say; dense: [O c o16]. */
+static void pack_weight(Graph *g, Node *n, int lanes) {
+    Node *w = n->in[1];
+    Type plain = type_plain(&w->type), t = {.dtype = plain.dtype};
+    int64_t out = plain.axis[0].extent, in = plain.axis[1].extent;
+    int64_t o_block = type_block(&n->type, 'c'), c_block = type_block(&n->in[0]->type, 'c');
+    if (n->op == OP_DENSE) o_block = out % lanes == 0 ? lanes : out;
+    if (in % c_block != 0) c_block = 1;
+    t.axis[t.rank++] = (Axis){o_block > 1 ? 'O' : 'o', (int32_t)(out / o_block), 0, 0};
+    t.axis[t.rank++] = (Axis){c_block > 1 ? 'C' : 'c', (int32_t)(in / c_block), 0, 0};
+    for (int i = 2; i < plain.rank; i++) t.axis[t.rank++] = plain.axis[i];
+    if (c_block > 1) t.axis[t.rank++] = (Axis){'c', (int32_t)c_block, 0, 0};
+    if (o_block > 1) t.axis[t.rank++] = (Axis){'o', (int32_t)o_block, 0, 0};
+    if (!type_equal(&t, &w->type)) n->in[1] = insert_relayout(g, n, w, "packed", &t);
+}
+
+/* ---- the pass ------------------------------------------------------------------------------------ */
+
+static void plain_outputs(Graph *g) {
+    for (int i = 0; i < g->n_out; i++) {
+        Node *n = g->out[i].node;
+        Type plain = type_plain(&n->type);
+        bool own = n->op != OP_INPUT && !graph_is_constant(n); /* a value that a kernel writes … */
+        for (int j = 0; j < i; j++) own &= g->out[j].node != n; /* … to one place */
+        if (own && type_equal(&plain, &n->type)) continue;
+        Node *r = insert_relayout(g, NULL, n, "plain", &plain);
+        g->out[i].node = r;
+    }
+}
+
+void pass_layout(Graph *g, PassContext *c) {
+    int lanes = target_lanes(c->target);
+    int64_t *block = ARENA_ARRAY(g->arena, int64_t, g->n_node);
+    for (int i = 0; i < g->n_node; i++)
+        block[i] = has_positions(g->node[i]) && g->node[i]->op != OP_INPUT ? block_choose(g, g->node[i], lanes) : 1;
+    for (int i = 0; i < g->n_node; i++)
+        if (block[i] > 1) g->node[i]->type = type_blocked(&g->node[i]->type, block[i]);
+    for (int i = 0; i < g->n_node; i++) {
+        Node *n = g->node[i];
+        Halo h;
+        if (halo_needed(n, &h)) halo_give(g, n, &h, lanes);
+        if (n->op == OP_CONV || n->op == OP_DENSE) pack_weight(g, n, lanes);
+        while (g->node[i] != n) i++;
+    }
+    plain_outputs(g);
+}

@@ -1,0 +1,159 @@
+/* Making kernels, statements and expressions. */
+#include "ir/loop.h"
+
+#include <assert.h>
+#include <string.h>
+
+Kernel *kernel_new(Arena *a, const char *name) {
+    Kernel *k = ARENA_NEW(a, Kernel);
+    k->arena = a;
+    k->name = name;
+    k->steps = "";
+    return k;
+}
+
+int kernel_add_buf(Kernel *k, const char *name, BufKind kind, const Type *type) {
+    Type memory = *type;
+    for (int i = 0; i < memory.rank; i++) {
+        Axis *x = &memory.axis[i];
+        x->extent += x->lo + x->hi;
+        x->lo = x->hi = 0;
+    }
+    memory.halo = 0;
+    Buf b = {name, kind, memory};
+    ARENA_PUSH(k->arena, k->buf, k->n_buf, k->cap_buf, b);
+    if (kind == BUF_IN || kind == BUF_OUT) {
+        k->n_param++;
+        assert(k->n_param == k->n_buf);
+    }
+    return k->n_buf - 1;
+}
+
+int kernel_add_var(Kernel *k, const char *name, int64_t extent) {
+    assert(extent >= 1);
+    Var v = {name, extent};
+    ARENA_PUSH(k->arena, k->var, k->n_var, k->cap_var, v);
+    return k->n_var - 1;
+}
+
+int kernel_add_table(Kernel *k, const char *name, const float *v, int n) {
+    Table t = {name, n, arena_copy(k->arena, v, sizeof *v * (size_t)n)};
+    ARENA_PUSH(k->arena, k->table, k->n_table, k->cap_table, t);
+    return k->n_table - 1;
+}
+
+static Stmt *stmt_clone(Arena *a, const Stmt *s) {
+    Stmt *first = NULL, **link = &first;
+    for (; s; s = s->next) {
+        Stmt *c = arena_copy(a, s, sizeof *s);
+        c->body = stmt_clone(a, s->body);
+        c->next = NULL;
+        *link = c;
+        link = &c->next;
+    }
+    return first;
+}
+
+Kernel *kernel_clone(Arena *a, const Kernel *k) {
+    Kernel *c = arena_copy(a, k, sizeof *k);
+    c->arena = a;
+    c->buf = arena_copy(a, k->buf, sizeof *k->buf * (size_t)k->n_buf);
+    c->var = arena_copy(a, k->var, sizeof *k->var * (size_t)k->n_var);
+    c->cap_buf = k->n_buf;
+    c->cap_var = k->n_var;
+    c->body = stmt_clone(a, k->body);
+    return c;
+}
+
+Stmt *stmt_for(Kernel *k, int var, Mark mark, Stmt *body) {
+    Stmt *s = ARENA_NEW(k->arena, Stmt);
+    *s = (Stmt){.kind = STMT_FOR, .var = var, .mark = mark, .body = body};
+    return s;
+}
+
+static const Affine *subs_copy(Kernel *k, int buf, const Affine *sub) {
+    return arena_copy(k->arena, sub, sizeof *sub * (size_t)k->buf[buf].type.rank);
+}
+
+Stmt *stmt_store(Kernel *k, int buf, const Affine *sub, StoreOp op, const Expr *value) {
+    Stmt *s = ARENA_NEW(k->arena, Stmt);
+    *s = (Stmt){.kind = STMT_STORE, .buf = buf, .sub = subs_copy(k, buf, sub), .op = op, .value = value};
+    return s;
+}
+
+Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body) {
+    Stmt *s = ARENA_NEW(k->arena, Stmt);
+    *s = (Stmt){.kind = STMT_ALLOC, .buf = buf, .body = body};
+    return s;
+}
+
+Stmt *stmt_append(Stmt *list, Stmt *more) {
+    if (!list) return more;
+    Stmt *s = list;
+    while (s->next) s = s->next;
+    s->next = more;
+    return list;
+}
+
+const Expr *expr_const(Arena *a, float v) {
+    Expr *e = ARENA_NEW(a, Expr);
+    *e = (Expr){.kind = EXPR_CONST, .value = v};
+    return e;
+}
+
+const Expr *expr_load(Kernel *k, int buf, const Affine *sub) {
+    Expr *e = ARENA_NEW(k->arena, Expr);
+    *e = (Expr){.kind = EXPR_LOAD, .buf = buf, .sub = subs_copy(k, buf, sub)};
+    return e;
+}
+
+const Expr *expr_index(Arena *a, Affine x) {
+    Expr *e = ARENA_NEW(a, Expr);
+    *e = (Expr){.kind = EXPR_INDEX, .sub = arena_copy(a, &x, sizeof x)};
+    return e;
+}
+
+const Expr *expr_table(Arena *a, int table, Affine x) {
+    Expr *e = ARENA_NEW(a, Expr);
+    *e = (Expr){.kind = EXPR_TABLE, .buf = table, .sub = arena_copy(a, &x, sizeof x)};
+    return e;
+}
+
+const Expr *expr_call(Arena *a, Fn fn, const Expr *x, const Expr *y, const Expr *z, const Expr *w) {
+    Expr *e = ARENA_NEW(a, Expr);
+    *e = (Expr){.kind = EXPR_CALL, .fn = fn, .arg = {x, y, z, w}};
+    return e;
+}
+
+static const struct { const char *name; int args; } fns[FN_COUNT] = {
+#define X(id, text, n) [FN_##id] = {text, n},
+    LOOP_FNS(X)
+#undef X
+};
+
+int fn_args(Fn fn) { return fns[fn].args; }
+const char *fn_name(Fn fn) { return fns[fn].name; }
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+int nest_par_vars(const Stmt *nest, int vars[MAX_AXES]) {
+    int n = 0;
+    for (const Stmt *s = nest; s && s->kind == STMT_FOR && s->mark == MARK_PAR && n < MAX_AXES; s = s->body) {
+        vars[n++] = s->var;
+        if (s->body && s->body->next) break;
+    }
+    return n;
+}
+
+int64_t nest_tasks(const Kernel *k, const Stmt *nest) {
+    int vars[MAX_AXES], n = nest_par_vars(nest, vars);
+    int64_t tasks = 1;
+    for (int i = 0; i < n; i++) tasks *= k->var[vars[i]].extent;
+    return tasks;
+}
+
+int64_t kernel_tasks(const Kernel *k) {
+    int64_t tasks = 0;
+    for (const Stmt *s = k->body; s; s = s->next) tasks += nest_tasks(k, s);
+    return tasks;
+}

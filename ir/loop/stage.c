@@ -1,0 +1,148 @@
+/* stage y at wo -> acc
+ *
+ *   for wo {                                      for wo { reg acc : f32[w14 o16] {
+ *       for wi for o  y[14*wo + wi, o] = b[o]         for wi for o  acc[wi, o] = b[o]
+ *       for c for wi for o  y[…] += …            →    for c for wi for o  acc[wi, o] += …
+ *       for wi for o  y[…] = max(0, y[…])             for wi for o  y[…] = max(0, acc[wi, o])
+ *   }                                             } }
+ *
+ * The part of the buffer that one iteration of the loop touches is kept in a register tile. It is
+ * copied in first unless the first statement sets all of it, and copied out last unless the last
+ * statement does, which then stores to the buffer itself. Legal when all uses in the loop move together
+ * with the loops outside. */
+#include "ir/loop/rewrite.h"
+
+#include <string.h>
+
+enum { MAX_REGISTER_BYTES = 16 * 1024 };
+
+typedef struct Stage {
+    const char *buf_name, *reg_name;
+    int buf;
+    Tile tile;
+    int reg, axis_of[MAX_AXES];
+} Stage;
+
+/* sub without its outer part and the tile's first element, for the axes the register has. */
+static const Affine *stage_sub(Kernel *k, const Stage *s, const Affine *sub) {
+    Arena *a = k->arena;
+    int rank = k->buf[s->reg].type.rank;
+    Affine *out = ARENA_ARRAY(a, Affine, rank);
+    for (int i = 0; i < rank; i++) {
+        int axis = s->axis_of[i];
+        Affine inner = affine_add(a, sub[axis], affine_scale(a, s->tile.outer[axis], -1));
+        out[i] = affine_offset(inner, -s->tile.lo[axis]);
+    }
+    return out;
+}
+
+static const Affine *stage_map(Rewrite *r, const Affine *sub) { return stage_sub(r->k, r->ctx, sub); }
+
+/* The loops of a copy between buffer and register, named after the loops that the uses have there. */
+static Stmt *stage_copy(Kernel *k, const Stage *s, const Access *like, bool in) {
+    Arena *a = k->arena;
+    const Type *t = &k->buf[s->buf].type, *reg = &k->buf[s->reg].type;
+    Affine sub[MAX_AXES], reg_sub[MAX_AXES];
+    int var[MAX_AXES];
+    for (int i = 0; i < t->rank; i++) sub[i] = affine_offset(s->tile.outer[i], s->tile.lo[i]);
+    for (int i = 0; i < reg->rank; i++) {
+        Affine inner = affine_add(a, like->sub[s->axis_of[i]], affine_scale(a, s->tile.outer[s->axis_of[i]], -1));
+        const char *name = inner.n == 1 ? k->var[inner.term[0].var].name : arena_printf(a, "%c_copy", reg->axis[i].letter);
+        var[i] = kernel_add_var(k, name, reg->axis[i].extent);
+        reg_sub[i] = affine_var(a, var[i]);
+        sub[s->axis_of[i]] = affine_add(a, sub[s->axis_of[i]], reg_sub[i]);
+    }
+    Stmt *body = in ? stmt_store(k, s->reg, reg_sub, STORE_SET, expr_load(k, s->buf, sub))
+                    : stmt_store(k, s->buf, sub, STORE_SET, expr_load(k, s->reg, reg_sub));
+    for (int i = reg->rank - 1; i >= 0; i--) body = stmt_for(k, var[i], MARK_FOR, body);
+    return body;
+}
+
+static bool sets_tile(Kernel *k, const Stage *s, const Stmt *store) {
+    if (store->kind != STMT_STORE || store->op != STORE_SET || store->buf != s->buf) return false;
+    bool *used = ARENA_ARRAY(k->arena, bool, k->n_var);
+    for (int i = 0; i < k->buf[s->buf].type.rank; i++) {
+        Affine inner = affine_add(k->arena, store->sub[i], affine_scale(k->arena, s->tile.outer[i], -1));
+        if (affine_dense(k, &inner) != s->tile.extent[i]) return false;
+        for (int j = 0; j < store->sub[i].n; j++) { /* a loop in two axes covers a diagonal only */
+            int var = store->sub[i].term[j].var;
+            if (affine_coef(&s->tile.outer[i], var) == 0 && used[var]) return false;
+            used[var] = true;
+        }
+    }
+    return true;
+}
+
+static bool reads(Kernel *k, const Stmt *store, int buf) {
+    AccessList list = {0};
+    Stmt alone = *store;
+    alone.next = NULL;
+    accesses_collect(k->arena, &alone, buf, &list);
+    return list.n > 1;
+}
+
+/* The store that stands for `original` in the rewritten list, by position in textual order. */
+static Stmt *stmt_at(Stmt *s, int *index) {
+    for (; s; s = s->next) {
+        if (s->kind == STMT_STORE && (*index)-- == 0) return s;
+        Stmt *found = stmt_at(s->body, index);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+static bool stmt_index(const Stmt *s, const Stmt *wanted, int *index) {
+    for (; s; s = s->next) {
+        if (s == wanted) return true;
+        if (s->kind == STMT_STORE) ++*index;
+        if (stmt_index(s->body, wanted, index)) return true;
+    }
+    return false;
+}
+
+static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
+    Stage *s = ctx;
+    AccessList list = {0};
+    accesses_collect(k->arena, loop->body, s->buf, &list);
+    if (list.n == 0) return loop; /* a loop of that name that has nothing to do with the buffer */
+    if (!tile_of(k, loop->body, &list, s->buf, &s->tile, d)) return NULL;
+    s->reg = tile_register(k, s->buf, &s->tile, s->reg_name, 0, s->axis_of);
+    if (type_bytes(&k->buf[s->reg].type) > MAX_REGISTER_BYTES) {
+        diag_fail(d, DIAG_SPEC, "the tile would take %zu bytes, at most %d are for registers", type_bytes(&k->buf[s->reg].type), MAX_REGISTER_BYTES);
+        return NULL;
+    }
+    const Stmt *first = list.v[0].stmt, *last = list.v[list.n - 1].stmt;
+    bool written = false;
+    for (int i = 0; i < list.n; i++) written |= list.v[i].write;
+    bool copy_in = !(sets_tile(k, s, first) && !reads(k, first, s->buf));
+    bool direct = written && first != last && sets_tile(k, s, last);
+    int index = 0;
+    stmt_index(loop->body, last, &index);
+
+    Rewrite r = {.k = k, .var = -1, .from = s->buf, .to = s->reg, .map = stage_map, .ctx = s};
+    Stmt *body = stmt_rewrite(&r, loop->body);
+    if (direct) {
+        Stmt *store = stmt_at(body, &index);
+        store->buf = s->buf;
+        store->sub = last->sub;
+    }
+    if (copy_in) body = stmt_append(stage_copy(k, s, &list.v[0], true), body);
+    if (written && !direct) body = stmt_append(body, stage_copy(k, s, &list.v[0], false));
+    Stmt *made = arena_copy(k->arena, loop, sizeof *loop);
+    made->body = stmt_alloc(k, s->reg, body);
+    return made;
+}
+
+bool step_stage(Kernel *k, Lexer *l, Diag *d) {
+    Stage s = {.buf = -1, .reg_name = "acc"};
+    const char *at;
+    if (!lex_name(l, &s.buf_name) || !lex_want(l, "at") || !lex_name(l, &at)) return false;
+    if (lex_take(l, "->") && !lex_name(l, &s.reg_name)) return false;
+    for (int i = 0; i < k->n_buf; i++)
+        if (strcmp(k->buf[i].name, s.buf_name) == 0) s.buf = i;
+    if (s.buf < 0) return diag_fail(d, DIAG_SPEC, "no buffer named %s", s.buf_name);
+    if (k->buf[s.buf].kind == BUF_REG) return diag_fail(d, DIAG_SPEC, "%s is in registers already", s.buf_name);
+    int before = k->n_buf;
+    if (!loops_replace(k, at, stage_loop, &s, d)) return false;
+    return k->n_buf > before || diag_fail(d, DIAG_SPEC, "%s is not used in loop %s", s.buf_name, at);
+}

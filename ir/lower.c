@@ -1,0 +1,238 @@
+#include "ir/lower.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- loops ----------------------------------------------------------------------------------- */
+
+Affine nest_loop_always(Lower *l, Nest *nest, const char *name, int64_t extent) {
+    int var = kernel_add_var(l->k, name, extent);
+    nest->var[nest->n++] = var;
+    return affine_var(l->a, var);
+}
+
+Affine nest_loop(Lower *l, Nest *nest, const char *name, int64_t extent) {
+    return extent == 1 ? affine_const(0) : nest_loop_always(l, nest, name, extent);
+}
+
+static int cut_compare(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts, int n_cuts) {
+    int64_t unit[MAX_CUTS + 2];
+    int n = 0;
+    for (int i = 0; i < n_cuts; i++) {
+        bool seen = cuts[i] <= 1 || cuts[i] >= extent;
+        for (int j = 0; j < n; j++) seen |= unit[j] == cuts[i];
+        if (!seen) unit[n++] = cuts[i];
+    }
+    qsort(unit, (size_t)n, sizeof *unit, cut_compare);
+    unit[n] = 1;
+    Affine sum = affine_const(0);
+    int64_t above = extent;
+    for (int i = 0; i <= n; i++) {
+        if (above % unit[i] != 0) diag_fail(l->d, DIAG_INTERNAL, "%s: blocks of %lld and %lld do not fit each other", l->k->name, (long long)above, (long long)unit[i]);
+        const char *loop = i == n ? name : i == 0 ? outer : arena_printf(l->a, "%s%d", outer, i);
+        sum = affine_add(l->a, sum, affine_scale(l->a, nest_loop(l, nest, loop, above / unit[i] ? above / unit[i] : 1), unit[i]));
+        above = unit[i];
+    }
+    return sum;
+}
+
+Stmt *nest_close(Lower *l, const Nest *nest, Stmt *body) {
+    for (int i = nest->n - 1; i >= 0; i--) body = stmt_for(l->k, nest->var[i], MARK_FOR, body);
+    return body;
+}
+
+const char *spatial_name(int i, int n) { return (const char *[]){"d", "h", "w"}[MAX_SPATIAL - n + i]; }
+const char *window_name(int i, int n) { return (const char *[]){"kd", "kh", "kw"}[MAX_SPATIAL - n + i]; }
+
+int lower_out_blocks(const Lower *l, int64_t cuts[MAX_CUTS]) {
+    int n = 0;
+    cuts[n++] = type_block(&group_result(l->group)->type, 'c');
+    for (int i = 0; i < l->group->n_tail; i++)
+        for (int j = 0; j < l->group->tail[i]->n_in && n < MAX_CUTS; j++)
+            cuts[n++] = type_block(&l->group->tail[i]->in[j]->type, 'c');
+    return n;
+}
+
+void nest_result(Lower *l, Nest *nest, Index *index) {
+    Type t = type_plain(&group_result(l->group)->type);
+    int64_t cuts[MAX_CUTS];
+    int n_cuts = lower_out_blocks(l, cuts);
+    for (int i = 0; i < l->group->anchor->n_in && n_cuts < MAX_CUTS; i++)
+        cuts[n_cuts++] = type_block(&l->group->anchor->in[i]->type, 'c');
+    index->n = t.rank;
+    index->v[0] = nest_loop_always(l, nest, "n", t.axis[0].extent);
+    /* channels last among the loops when they are innermost in memory, else in plain order */
+    bool blocked = cuts[0] > 1;
+    for (int i = 1; i < n_cuts; i++) blocked |= cuts[i] > 1;
+    Nest digits = {0};
+    index->v[1] = nest_digits(l, &digits, "c", "C", t.axis[1].extent, cuts, n_cuts);
+    int inner = blocked && digits.n > 0 ? 1 : 0;
+    for (int i = 0; i < digits.n - inner; i++) nest->var[nest->n++] = digits.var[i];
+    for (int i = 2; i < t.rank; i++) index->v[i] = nest_loop(l, nest, spatial_name(i - 2, t.rank - 2), t.axis[i].extent);
+    for (int i = digits.n - inner; i < digits.n; i++) nest->var[nest->n++] = digits.var[i];
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+/* Logical index → memory subscripts of this layout: block and remainder, halos in front. */
+static void layout_subs(Lower *l, const Type *t, const Index *index, Affine sub[MAX_AXES]) {
+    Type plain = type_plain(t);
+    assert(plain.rank == index->n);
+    for (int i = 0; i < plain.rank; i++) {
+        char small = plain.axis[i].letter;
+        int inner = type_find(t, small), outer = type_find(t, (char)toupper((unsigned char)small));
+        if (outer < 0) {
+            sub[inner] = affine_offset(index->v[i], t->axis[inner].lo);
+            continue;
+        }
+        Affine quotient, remainder;
+        if (!affine_divmod(l->k, index->v[i], type_block(t, small), &quotient, &remainder))
+            diag_fail(l->d, DIAG_INTERNAL, "%s: an index does not keep to the blocks of axis %c", l->k->name, small);
+        sub[outer] = quotient;
+        if (inner >= 0) sub[inner] = remainder;
+    }
+}
+
+static int lower_param(const Lower *l, const Node *x) {
+    for (int i = 0; i < l->out; i++)
+        if (l->arg[i] == x) return i;
+    assert(!"an input that is no parameter");
+    return -1;
+}
+
+const Expr *lower_read(Lower *l, const Node *x, const Index *index) {
+    Affine sub[MAX_AXES];
+    layout_subs(l, &x->type, index, sub);
+    return expr_load(l->k, lower_param(l, x), sub);
+}
+
+Stmt *lower_write(Lower *l, const Index *index, StoreOp op, const Expr *value) {
+    Affine sub[MAX_AXES];
+    layout_subs(l, &group_result(l->group)->type, index, sub);
+    return stmt_store(l->k, l->out, sub, op, value);
+}
+
+const Expr *lower_read_out(Lower *l, const Index *index) {
+    Affine sub[MAX_AXES];
+    layout_subs(l, &group_result(l->group)->type, index, sub);
+    return expr_load(l->k, l->out, sub);
+}
+
+bool lower_has_tail(const Lower *l) { return l->group->n_tail > 0; }
+
+Stmt *lower_finish(Lower *l, const Index *index, const Expr *value) {
+    const Node *before = l->group->anchor;
+    for (int i = 0; i < l->group->n_tail; i++) {
+        const Node *n = l->group->tail[i];
+        const Expr *in[8];
+        assert(n->n_in <= (int)COUNT_OF(in));
+        for (int j = 0; j < n->n_in; j++) in[j] = n->in[j] == before ? value : lower_read(l, n->in[j], index);
+        value = pointwise_expr(l, n, in);
+        before = n;
+    }
+    return lower_write(l, index, STORE_SET, value);
+}
+
+void lower_emit(Lower *l, Stmt *nest) { l->k->body = stmt_append(l->k->body, nest); }
+
+const Expr *pointwise_expr(Lower *l, const Node *n, const Expr *const *in) {
+    const OpInfo *op = &op_table[n->op];
+    const char *names[16];
+    const Expr *leaf[16];
+    int count = 0;
+    const char *p = op->inputs;
+    for (int i = 0; i < n->n_in; i++) {
+        size_t len = strcspn(p, " ");
+        names[count] = arena_printf(l->a, "%.*s", (int)len, p);
+        leaf[count++] = in[i];
+        p += len + (p[len] == ' ');
+    }
+    for (int i = 0; i < op->n_attr; i++) {
+        const char *at = (const char *)&n->attr + op->attr[i].offset;
+        names[count] = op->attr[i].name;
+        float v = op->attr[i].type == ATTR_FLOAT ? *(const float *)at : (float)*(const int32_t *)at;
+        leaf[count++] = expr_const(l->a, v);
+    }
+    const Expr *e = expr_parse_formula(l->a, op->formula, names, leaf, count, l->d);
+    return e ? e : expr_const(l->a, 0);
+}
+
+/* ---- halos ------------------------------------------------------------------------------------ */
+
+/* The frame of the result: for each spatial axis the slabs before and after, over the whole memory of
+ * the axes behind it and the inside of those before it, so that the slabs do not meet. */
+static void lower_halo(Lower *l) {
+    const Type *t = &group_result(l->group)->type;
+    for (int axis = 0; axis < t->rank; axis++)
+        for (int side = 0; side < 2; side++) {
+            const Axis *x = &t->axis[axis];
+            int32_t width = side ? x->hi : x->lo;
+            if (width == 0) continue;
+            Nest nest = {0};
+            Affine sub[MAX_AXES];
+            for (int i = 0; i < t->rank; i++) {
+                const Axis *y = &t->axis[i];
+                const char *name = arena_printf(l->a, "e%c", y->letter);
+                int64_t extent = i == axis ? width : i < axis ? y->extent : y->extent + y->lo + y->hi;
+                int64_t base = i == axis ? (side ? x->lo + x->extent : 0) : i < axis ? y->lo : 0;
+                sub[i] = affine_offset(i == 0 ? nest_loop_always(l, &nest, name, extent) : nest_loop(l, &nest, name, extent), base);
+            }
+            lower_emit(l, nest_close(l, &nest, stmt_store(l->k, l->out, sub, STORE_SET, expr_const(l->a, t->halo))));
+        }
+}
+
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+static bool group_has(const Group *g, const Node *n) {
+    if (g->anchor == n) return true;
+    for (int i = 0; i < g->n_tail; i++)
+        if (g->tail[i] == n) return true;
+    return false;
+}
+
+static void add_inputs(Lower *l, const Node *n, Node **args, int *count) {
+    const char *p = op_table[n->op].inputs;
+    for (int i = 0; i < n->n_in; i++) {
+        size_t len = strcspn(p, " ?*");
+        bool seen = group_has(l->group, n->in[i]);
+        for (int j = 0; j < *count; j++) seen |= args[j] == n->in[i];
+        if (!seen) {
+            const char *name = len == 1 && *p == 'y' ? "z" : arena_printf(l->a, "%.*s", (int)len, p); /* y is the result */
+            bool taken = false;
+            for (int j = 0; j < *count; j++) taken |= strcmp(l->k->buf[j].name, name) == 0;
+            if (taken) name = arena_printf(l->a, "%s%d", name, *count + 1);
+            kernel_add_buf(l->k, name, BUF_IN, &n->in[i]->type);
+            args[(*count)++] = n->in[i];
+        }
+        size_t step = strcspn(p, " ");
+        if (p[step] == ' ') p += step + 1;
+    }
+}
+
+bool lower_group(Arena *a, const Group *group, Lowered *out, Diag *d) {
+    Diag why = {0};
+    Node *result = group_result(group);
+    int most = group->anchor->n_in + 1;
+    for (int i = 0; i < group->n_tail; i++) most += group->tail[i]->n_in;
+    Node **args = ARENA_ARRAY(a, Node *, most);
+    Lower l = {.a = a, .k = kernel_new(a, result->name), .group = group, .arg = args, .d = &why};
+    int count = 0;
+    add_inputs(&l, group->anchor, args, &count);
+    for (int i = 0; i < group->n_tail; i++) add_inputs(&l, group->tail[i], args, &count);
+    l.out = kernel_add_buf(l.k, "y", BUF_OUT, &result->type);
+    args[count] = result;
+    if (!op_table[group->anchor->op].lower)
+        return diag_fail(d, DIAG_INTERNAL, "%s: %s has no lowering", result->name, op_table[group->anchor->op].name);
+    op_table[group->anchor->op].lower(&l, group->anchor);
+    lower_halo(&l);
+    *out = (Lowered){l.k, args};
+    if (why.kind != DIAG_NONE) return diag_fail(d, why.kind, "%s", why.text);
+    return kernel_verify(l.k, d);
+}

@@ -1,0 +1,29 @@
+/* The passes over a graph, in the order they run. They work in place on a copy of the graph as
+ * written, and cannot fail: what they cannot improve they leave. Each has its contract at the head
+ * of its file: ir/graph/NAME.c. */
+#ifndef LUNETTE_IR_PASSES_H
+#define LUNETTE_IR_PASSES_H
+
+#include "ir/graph.h"
+#include "ir/lower.h"
+#include "ir/target.h"
+
+typedef struct PassContext {
+    const Target *target;
+    GroupList groups; /* set by fuse */
+} PassContext;
+
+typedef struct Pass {
+    const char *name;
+    char letter; /* of `lunette dump -d` */
+    void (*run)(Graph *g, PassContext *c);
+} Pass;
+
+extern const Pass pass_table[];
+extern const int pass_count;
+
+void pass_fold(Graph *g, PassContext *c);
+void pass_layout(Graph *g, PassContext *c);
+void pass_fuse(Graph *g, PassContext *c);
+
+#endif

@@ -1,0 +1,66 @@
+#include "ir/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t aligned(int64_t bytes) { return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
+
+static void find_lives(Plan *p) {
+    for (int b = 0; b < p->n_buf; b++) p->buf[b].first = p->buf[b].last = -1;
+    for (int s = 0; s < p->n_step; s++)
+        for (int i = 0; i < p->step[s].n_arg; i++) {
+            PlanBuf *b = &p->buf[p->step[s].buf[i]];
+            if (b->first < 0) b->first = s;
+            b->last = s;
+        }
+}
+
+static bool live_together(const PlanBuf *x, const PlanBuf *y) { return x->first <= y->last && y->first <= x->last; }
+
+static int64_t buf_bytes(const PlanBuf *b) { return aligned((int64_t)type_bytes(&b->type)); }
+
+/* The lowest offset at which b overlaps none of the placed ones that live with it. */
+static int64_t lowest_place(PlanBuf *const *placed, int n, const PlanBuf *b) {
+    int64_t at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n; i++) {
+            int64_t end = placed[i]->at + buf_bytes(placed[i]);
+            if (!live_together(placed[i], b) || at >= end || placed[i]->at >= at + buf_bytes(b)) continue;
+            at = end;
+            moved = true;
+        }
+    }
+    return at;
+}
+
+static int by_size(const void *x, const void *y) {
+    const PlanBuf *a = *(PlanBuf *const *)x, *b = *(PlanBuf *const *)y;
+    int64_t m = buf_bytes(a), n = buf_bytes(b);
+    if (m != n) return m < n ? 1 : -1;
+    return a < b ? -1 : 1;
+}
+
+void plan_place(Plan *p) {
+    find_lives(p);
+    PlanBuf **todo = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf);
+    int n = 0;
+    p->weight_bytes = p->arena_bytes = p->live_bytes = 0;
+    for (int b = 0; b < p->n_buf; b++) {
+        if (p->buf[b].place == PLACE_ARENA) todo[n++] = &p->buf[b];
+        if (p->buf[b].place != PLACE_WEIGHTS) continue;
+        p->buf[b].at = p->weight_bytes;
+        p->weight_bytes += buf_bytes(&p->buf[b]);
+    }
+    if (n) qsort(todo, (size_t)n, sizeof *todo, by_size);
+    for (int i = 0; i < n; i++) {
+        todo[i]->at = lowest_place(todo, i, todo[i]);
+        if (todo[i]->at + buf_bytes(todo[i]) > p->arena_bytes) p->arena_bytes = todo[i]->at + buf_bytes(todo[i]);
+    }
+    for (int s = 0; s < p->n_step; s++) {
+        int64_t live = 0;
+        for (int i = 0; i < n; i++)
+            if (todo[i]->first <= s && s <= todo[i]->last) live += buf_bytes(todo[i]);
+        if (live > p->live_bytes) p->live_bytes = live;
+    }
+}

@@ -1,0 +1,127 @@
+#include "ir/plan_build.h"
+
+#include "ir/loop/rewrite.h"
+
+#include <string.h>
+
+/* ---- what a kernel reads and writes ------------------------------------------------------------- */
+
+static void add_box(Arena *a, const Kernel *k, const Access *x, PlanArg *arg) {
+    Box b = {{0}, {0}};
+    for (int i = 0; i < arg->rank; i++) affine_range(k, &x->sub[i], &b.lo[i], &b.hi[i]);
+    Box *list = x->write ? arg->written : arg->read;
+    int n = x->write ? arg->n_written : arg->n_read;
+    for (int i = 0; i < n; i++)
+        if (memcmp(&list[i], &b, sizeof b) == 0) return;
+    if (x->write) ARENA_PUSH(a, arg->written, arg->n_written, arg->cap_written, b);
+    else ARENA_PUSH(a, arg->read, arg->n_read, arg->cap_read, b);
+}
+
+/* A store certainly writes its whole box when each axis takes every value and no loop moves two axes. */
+static bool writes_box(Arena *a, const Kernel *k, const Access *x) {
+    bool *used = ARENA_ARRAY(a, bool, k->n_var);
+    for (int i = 0; i < k->buf[x->buf].type.rank; i++) {
+        if (affine_dense(k, &x->sub[i]) == 0) return false;
+        for (int j = 0; j < x->sub[i].n; j++) {
+            if (used[x->sub[i].term[j].var]) return false;
+            used[x->sub[i].term[j].var] = true;
+        }
+    }
+    return true;
+}
+
+/* From the plain nest, where a whole result is one box; the schedule changes the order, not the elements. */
+static PlanKernel kernel_facts(Arena *a, const Kernel *k, const Kernel *scheduled) {
+    PlanKernel f = {.tasks = kernel_tasks(scheduled), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
+    AccessList list = {0};
+    accesses_collect(a, k->body, -1, &list);
+    for (int i = 0; i < k->n_param; i++) f.arg[i].rank = k->buf[i].type.rank;
+    for (int i = 0; i < list.n; i++) {
+        const Access *x = &list.v[i];
+        if (x->buf >= k->n_param) continue;
+        /* what it reads of its own result it has set before: the loop level's concern */
+        if (!x->write && k->buf[x->buf].kind == BUF_OUT) continue;
+        if (x->write && (x->stmt->op != STORE_SET || !writes_box(a, k, x))) continue;
+        add_box(a, k, x, &f.arg[x->buf]);
+    }
+    return f;
+}
+
+static bool kernels_equal(Arena *a, const Kernel *x, const Kernel *y) {
+    Kernel p = *x, q = *y;
+    p.name = q.name = "k";
+    return strcmp(kernel_text(a, &p), kernel_text(a, &q)) == 0;
+}
+
+/* ---- buffers ------------------------------------------------------------------------------------ */
+
+typedef struct Build {
+    Arena *a;
+    Plan *p;
+    const Graph *g;
+    const Node **node; /* behind each buffer */
+    int cap;
+} Build;
+
+static int port_of(const Build *b, const Node *n, bool output) {
+    if (output) {
+        for (int i = 0; i < b->g->n_out; i++)
+            if (b->g->out[i].node == n) return i;
+        return -1;
+    }
+    for (int i = 0; i < b->p->n_input; i++)
+        if (n->op == OP_INPUT && strcmp(b->p->input[i].name, n->name) == 0) return i;
+    return -1;
+}
+
+static int buf_of(Build *b, const Node *n) {
+    for (int i = 0; i < b->p->n_buf; i++)
+        if (b->node[i] == n) return i;
+    PlanBuf buf = {.name = n->name, .type = n->type, .place = PLACE_ARENA};
+    int in = port_of(b, n, false), out = port_of(b, n, true);
+    if (graph_is_constant(n)) buf.place = PLACE_WEIGHTS;
+    else if (in >= 0) buf.place = PLACE_INPUT, buf.at = in;
+    else if (out >= 0) buf.place = PLACE_OUTPUT, buf.at = out;
+    int count = b->p->n_buf;
+    ARENA_PUSH(b->a, b->node, count, b->cap, n);
+    ARENA_PUSH(b->a, b->p->buf, b->p->n_buf, b->p->cap_buf, buf);
+    return b->p->n_buf - 1;
+}
+
+static void add_ports(Build *b) {
+    for (int i = 0; i < b->g->n_node; i++) {
+        const Node *n = b->g->node[i];
+        PlanPort port = {n->name, n->type};
+        if (n->op == OP_INPUT) ARENA_PUSH(b->a, b->p->input, b->p->n_input, b->p->cap_input, port);
+    }
+    for (int i = 0; i < b->g->n_out; i++) {
+        PlanPort port = {b->g->out[i].name, b->g->out[i].node->type};
+        ARENA_PUSH(b->a, b->p->output, b->p->n_output, b->p->cap_output, port);
+    }
+}
+
+Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n, const Node ***buf_node, const int **kernel_of) {
+    Plan *p = ARENA_NEW(a, Plan);
+    p->arena = a;
+    p->name = g->name;
+    Build b = {.a = a, .p = p, .g = g};
+    int *kernel = ARENA_ARRAY(a, int, n);
+    add_ports(&b);
+    for (int i = 0; i < n; i++) {
+        kernel[i] = -1;
+        for (int j = 0; j < i && kernel[i] < 0; j++)
+            if (kernels_equal(a, scheduled[i], scheduled[j])) kernel[i] = kernel[j];
+        if (kernel[i] < 0) {
+            kernel[i] = p->n_kernel;
+            PlanKernel facts = kernel_facts(a, lowered[i].kernel, scheduled[i]);
+            ARENA_PUSH(a, p->kernel, p->n_kernel, p->cap_kernel, facts);
+        }
+        PlanStep s = {lowered[i].kernel->name, kernel[i], lowered[i].kernel->n_param, ARENA_ARRAY(a, int, lowered[i].kernel->n_param)};
+        for (int j = 0; j < s.n_arg; j++) s.buf[j] = buf_of(&b, lowered[i].arg[j]);
+        ARENA_PUSH(a, p->step, p->n_step, p->cap_step, s);
+    }
+    plan_place(p);
+    *buf_node = b.node;
+    *kernel_of = kernel;
+    return p;
+}

@@ -1,0 +1,120 @@
+/* The plan verifier: see plan.h. Coverage of a box by a union of boxes is decided exactly: cut the
+ * wanted box at one covering box into the parts outside it, and ask again for each. */
+#include "ir/plan.h"
+
+static bool covers(const Box *have, int n_have, const Box *want, int rank) {
+    for (int h = 0; h < n_have; h++) {
+        const Box *b = &have[h];
+        bool meets = true;
+        for (int i = 0; i < rank; i++) meets &= b->lo[i] <= want->hi[i] && want->lo[i] <= b->hi[i];
+        if (!meets) continue;
+        Box rest = *want; /* shrinks to what is inside b, its outside parts being asked for on the way */
+        for (int i = 0; i < rank; i++) {
+            Box part = rest;
+            if (rest.lo[i] < b->lo[i]) {
+                part.hi[i] = b->lo[i] - 1;
+                if (!covers(have + h + 1, n_have - h - 1, &part, rank)) return false;
+                rest.lo[i] = b->lo[i];
+            }
+            part = rest;
+            if (rest.hi[i] > b->hi[i]) {
+                part.lo[i] = b->hi[i] + 1;
+                if (!covers(have + h + 1, n_have - h - 1, &part, rank)) return false;
+                rest.hi[i] = b->hi[i];
+            }
+        }
+        return true;
+    }
+    return false;
+}
+
+bool boxes_cover(Arena *a, const Box *have, int n_have, const Box *want, int rank) {
+    (void)a;
+    return covers(have, n_have, want, rank);
+}
+
+static int64_t buf_end(const PlanBuf *b) { return b->at + (int64_t)type_bytes(&b->type); }
+
+static bool share_memory(const PlanBuf *x, const PlanBuf *y) {
+    return x->place == PLACE_ARENA && y->place == PLACE_ARENA && x->at < buf_end(y) && y->at < buf_end(x);
+}
+
+/* What earlier steps have written to buffer b and nothing else has overwritten since. */
+typedef struct Written { Box *v; int n, cap; } Written;
+
+static const char *box_text(Arena *a, const Box *b, int rank) {
+    Text t = {.arena = a};
+    for (int i = 0; i < rank; i++) text_add(&t, "%s%lld…%lld", i ? " " : "", (long long)b->lo[i], (long long)b->hi[i]);
+    return text_get(&t);
+}
+
+static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag *d) {
+    if (s->kernel < 0 || s->kernel >= p->n_kernel || p->kernel[s->kernel].n_arg != s->n_arg)
+        return diag_fail(d, DIAG_INTERNAL, "plan: step %s does not fit its kernel", s->name);
+    const PlanKernel *k = &p->kernel[s->kernel];
+    for (int i = 0; i < s->n_arg; i++) {
+        const PlanBuf *b = &p->buf[s->buf[i]];
+        if (k->arg[i].rank != b->type.rank) return diag_fail(d, DIAG_INTERNAL, "plan: step %s: %s has another rank", s->name, b->name);
+        for (int r = 0; r < k->arg[i].n_read; r++) {
+            if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT) continue;
+            /* a kernel may read what it has itself written before: its own nests are its verifier's */
+            Written *w = &written[s->buf[i]];
+            if (!boxes_cover(p->arena, w->v, w->n, &k->arg[i].read[r], k->arg[i].rank))
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s reads elements %s of %s that nothing has written", s->name,
+                                 box_text(p->arena, &k->arg[i].read[r], k->arg[i].rank), b->name);
+        }
+    }
+    for (int i = 0; i < s->n_arg; i++) {
+        const PlanBuf *b = &p->buf[s->buf[i]];
+        if (k->arg[i].n_written == 0) continue;
+        if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT)
+            return diag_fail(d, DIAG_INTERNAL, "plan: step %s writes %s, which is no place to write to", s->name, b->name);
+        for (int o = 0; o < p->n_buf; o++)
+            if (o != s->buf[i] && share_memory(&p->buf[o], b)) written[o].n = 0;
+        Written *w = &written[s->buf[i]];
+        for (int r = 0; r < k->arg[i].n_written; r++) ARENA_PUSH(p->arena, w->v, w->n, w->cap, k->arg[i].written[r]);
+    }
+    return true;
+}
+
+static bool memory_verify(const Plan *p, Diag *d) {
+    for (int i = 0; i < p->n_buf; i++) {
+        const PlanBuf *b = &p->buf[i];
+        int64_t room = b->place == PLACE_ARENA ? p->arena_bytes : b->place == PLACE_WEIGHTS ? p->weight_bytes : INT64_MAX;
+        int ports = b->place == PLACE_INPUT ? p->n_input : b->place == PLACE_OUTPUT ? p->n_output : 1;
+        bool port = b->place == PLACE_INPUT || b->place == PLACE_OUTPUT;
+        if (b->at < 0 || (port ? b->at >= ports : buf_end(b) > room || b->at % PLAN_ALIGN))
+            return diag_fail(d, DIAG_INTERNAL, "plan: buffer %s lies outside its memory", b->name);
+        for (int j = 0; j < i; j++)
+            if (share_memory(b, &p->buf[j]) && b->first <= p->buf[j].last && p->buf[j].first <= b->last)
+                return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory", p->buf[j].name, b->name);
+    }
+    return true;
+}
+
+bool plan_verify(const Plan *p, Diag *d) {
+    if (!memory_verify(p, d)) return false;
+    Written *written = ARENA_ARRAY(p->arena, Written, p->n_buf);
+    for (int s = 0; s < p->n_step; s++) {
+        const PlanStep *step = &p->step[s];
+        for (int i = 0; i < step->n_arg; i++) {
+            if (step->buf[i] < 0 || step->buf[i] >= p->n_buf) return diag_fail(d, DIAG_INTERNAL, "plan: step %s: no such buffer", step->name);
+            const PlanBuf *b = &p->buf[step->buf[i]];
+            if (b->place == PLACE_ARENA && (s < b->first || s > b->last))
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s uses %s outside its life", step->name, b->name);
+        }
+        if (!step_verify(p, step, written, d)) return false;
+    }
+    for (int i = 0; i < p->n_buf; i++) {
+        if (p->buf[i].place != PLACE_OUTPUT) continue;
+        Box all;
+        for (int j = 0; j < p->buf[i].type.rank; j++) {
+            const Axis *x = &p->buf[i].type.axis[j];
+            all.lo[j] = 0;
+            all.hi[j] = (int64_t)x->extent + x->lo + x->hi - 1;
+        }
+        if (!boxes_cover(p->arena, written[i].v, written[i].n, &all, p->buf[i].type.rank))
+            return diag_fail(d, DIAG_INTERNAL, "plan: output %s is not written whole", p->buf[i].name);
+    }
+    return true;
+}

@@ -1,0 +1,190 @@
+#include "tests/random_graph.h"
+#include "tests/random_nest.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX_ELEMENTS = 8000 }; /* of what a layer may take */
+
+typedef struct Maker {
+    Arena *a;
+    uint64_t *seed;
+    Graph *g;
+    Node **act; int n_act, cap_act; /* activations, oldest first */
+} Maker;
+
+static int pick(Maker *m, int lo, int hi) { return random_in(m->seed, lo, hi); }
+
+static int pick_of(Maker *m, const int *v, size_t n) { return v[random_next(m->seed) % n]; }
+#define PICK_OF(m, ...) pick_of(m, (const int[]){__VA_ARGS__}, COUNT_OF(((const int[]){__VA_ARGS__})))
+
+static int min_int(int a, int b) { return a < b ? a : b; }
+
+/* ---- attributes ------------------------------------------------------------------------------ */
+
+static double pick_number(Maker *m, const AttrInfo *info, int spatial) {
+    int lo = (int)info->lo;
+    switch (info->type) {
+    case ATTR_BOOL: return pick(m, 0, 1);
+    case ATTR_INT: return pick(m, lo, (int)fmin(info->hi, lo + 12));
+    case ATTR_FLOAT: {
+        double from = fmax(info->lo, -2), to = fmin(info->hi, 2);
+        return from + (to - from) * 0.5 * (1 + (double)random_float(m->seed));
+    }
+    case ATTR_DIMS: return pick(m, lo, (int)fmin(info->hi, lo ? lo + (spatial == 3 ? 1 : 3) : 3));
+    case ATTR_PADS: return pick(m, 0, 2);
+    }
+    return 0;
+}
+
+/* As many numbers as the attribute may have; 0: leave it out. */
+static int pick_count(Maker *m, const AttrInfo *info, int spatial) {
+    bool wanted = info->def < info->lo;
+    if (!wanted && pick(m, 0, 1)) return 0;
+    switch (info->type) {
+    case ATTR_INT:
+    case ATTR_FLOAT:
+    case ATTR_BOOL: return 1;
+    case ATTR_DIMS: return pick(m, 0, 1) ? spatial : 1;
+    case ATTR_PADS: return PICK_OF(m, 1, spatial, 2 * spatial);
+    }
+    return 0;
+}
+
+static void random_attrs(Maker *m, Op op, int spatial, AttrAny *attr) {
+    attr_defaults(op, attr);
+    for (int i = 0; i < op_table[op].n_attr; i++) {
+        const AttrInfo *info = &op_table[op].attr[i];
+        double v[2 * MAX_SPATIAL];
+        int n = pick_count(m, info, spatial);
+        for (int k = 0; k < n; k++) v[k] = pick_number(m, info, spatial);
+        if (n) attr_set(op, info, attr, v, n, NULL);
+    }
+}
+
+/* Channels and groups that divide each other; now and then an output of x's own shape, for residuals. */
+static void random_conv(Maker *m, const Type *x, CONV_attr *c) {
+    int channels = x->axis[1].extent, spatial = x->rank - 2;
+    c->groups = PICK_OF(m, 1, 1, 1, 2, 3, 4, channels);
+    if (channels % c->groups) c->groups = 1;
+    c->out = c->groups * pick(m, 1, min_int(4, 1 + 32 / c->groups));
+    if (c->groups == 1) c->out = PICK_OF(m, 1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32);
+    if (pick(m, 0, 2)) return;
+    c->out = channels;
+    c->stride = (Dims){0};
+    c->dilation = (Dims){.n = 1, .v = {pick(m, 1, 2)}};
+    c->kernel = (Dims){.n = spatial};
+    c->pad = (Pads){.n = spatial};
+    for (int i = 0; i < spatial; i++) {
+        c->kernel.v[i] = PICK_OF(m, 1, 3, 3);
+        c->pad.lo[i] = c->pad.hi[i] = c->dilation.v[0] * (c->kernel.v[i] - 1) / 2;
+    }
+}
+
+/* A dilated window may stand with all its taps in the padding, if they step over the whole input. */
+static void random_maxpool(const Type *x, MAXPOOL_attr *p) {
+    for (int i = 2; i < x->rank; i++)
+        for (int k = 0; k < p->dilation.n; k++)
+            if (x->axis[i].extent < p->dilation.v[k]) p->dilation = (Dims){0};
+}
+
+/* ---- layers ---------------------------------------------------------------------------------- */
+
+static Node *pick_x(Maker *m) {
+    for (int tries = 0; tries < 20; tries++) {
+        Node *x = m->act[pick(m, 0, 2) ? m->n_act - 1 : pick(m, 0, m->n_act - 1)];
+        if (type_elements(&x->type) <= MAX_ELEMENTS) return x;
+    }
+    return m->act[0];
+}
+
+static Op pick_op(Maker *m, int spatial) {
+    for (;;) {
+        Op op = (Op)pick(m, 0, OP_COUNT - 1);
+        if (spatial && pick(m, 0, 3) == 0) op = OP_CONV;
+        if (!(op_table[op].flags & (OPF_SOURCE | OPF_INTERNAL))) return op;
+    }
+}
+
+/* Another activation that may stand beside x: of the same shape, or for concat all but the channels. */
+static Node *pick_beside(Maker *m, const Node *x, bool any_channels) {
+    int from = pick(m, 0, m->n_act - 1);
+    for (int i = 0; i < m->n_act; i++) {
+        Node *y = m->act[(from + i) % m->n_act];
+        Type type = y->type;
+        if (any_channels) type.axis[1].extent = x->type.axis[1].extent;
+        if (type_equal(&type, &x->type)) return y;
+    }
+    return (Node *)x;
+}
+
+static int pick_inputs(Maker *m, Op op, Node *x, Node *in[4]) {
+    const OpInfo *o = &op_table[op];
+    int n = o->flags & OPF_PARAMS ? 1 : o->max_in == INT_MAX ? pick(m, 1, 3) : pick(m, o->min_in, o->max_in);
+    in[0] = x;
+    for (int i = 1; i < n; i++) in[i] = pick_beside(m, x, o->max_in == INT_MAX);
+    if (n == 2 && pick(m, 0, 1)) {
+        in[0] = in[1];
+        in[1] = x;
+    }
+    return n;
+}
+
+/* Attributes that do not fit are met by trying again. */
+static bool add_layer(Maker *m, Diag *d) {
+    for (int tries = 0; tries < 100; tries++) {
+        Node *x = pick_x(m), *in[4];
+        int spatial = x->type.rank - 2;
+        Op op = pick_op(m, spatial);
+        AttrAny attr;
+        random_attrs(m, op, spatial, &attr);
+        if (op == OP_CONV && spatial) random_conv(m, &x->type, &attr.CONV);
+        if (op == OP_MAXPOOL) random_maxpool(&x->type, &attr.MAXPOOL);
+        int n_in = pick_inputs(m, op, x, in);
+        Node *n = graph_op_with_params(m->g, op, NULL, (SrcLoc){"random", m->n_act}, in, n_in, &attr, NULL);
+        if (!n) continue;
+        ARENA_PUSH(m->a, m->act, m->n_act, m->cap_act, n);
+        return true;
+    }
+    return diag_fail(d, DIAG_INTERNAL, "random_graph: no layer fits");
+}
+
+static bool add_inputs(Maker *m, Diag *d) {
+    static const char *const letters[] = {"ncw", "nchw", "ncdhw"};
+    static const int largest[] = {40, 11, 6};
+    int spatial = PICK_OF(m, 1, 2, 2, 2, 3);
+    int64_t extent[5] = {pick(m, 1, 2), PICK_OF(m, 1, 2, 3, 4, 6, 8, 13, 16, 24)};
+    for (int i = 0; i < spatial; i++) extent[2 + i] = pick(m, spatial == 3 ? 2 : 3, largest[spatial - 1]);
+    Type type;
+    if (!type_make(&type, letters[spatial - 1], extent, d)) return false;
+    for (int i = 0; i < 1 + (pick(m, 0, 4) == 0); i++) {
+        Node *x = graph_input(m->g, i ? "other" : "x", (SrcLoc){"random", 0}, &type, d);
+        if (!x) return false;
+        ARENA_PUSH(m->a, m->act, m->n_act, m->cap_act, x);
+    }
+    return true;
+}
+
+Graph *random_graph(Arena *a, uint64_t *seed, Diag *d) {
+    Maker m = {.a = a, .seed = seed, .g = graph_new(a, "random")};
+    if (!add_inputs(&m, d)) return NULL;
+    for (int layers = pick(&m, 3, 10); layers > 0; layers--)
+        if (!add_layer(&m, d)) return NULL;
+    for (int i = 0; i < m.n_act; i++)
+        if (m.act[i]->op != OP_INPUT && graph_count_uses(m.g, m.act[i]) == 0 &&
+            !graph_output(m.g, m.act[i]->name, m.act[i], d))
+            return NULL;
+    return m.g;
+}
+
+float *random_tensor(Arena *a, const Node *n, uint64_t *seed) {
+    int64_t elements = type_elements(&n->type);
+    float *v = ARENA_ARRAY(a, float, elements);
+    const char *suffix = strrchr(n->name, '.');
+    bool is_var = suffix && strcmp(suffix, ".running_var") == 0;
+    bool is_kernel = n->op == OP_WEIGHT && n->type.rank > 1;
+    float scale = is_kernel ? 1.7f / sqrtf((float)(elements / n->type.axis[0].extent)) : 1;
+    for (int64_t i = 0; i < elements; i++) v[i] = is_var ? 1 + 0.5f * random_float(seed) : scale * random_float(seed);
+    return v;
+}

@@ -1,0 +1,181 @@
+#include "tests/random_nest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Kernels are made as text: the shapes below are then easy to read, and the parser has work. */
+typedef struct Maker {
+    Arena *a;
+    uint64_t *seed;
+    Text params, tables, body;
+    int piece;       /* number of the nest at the top; names end with it */
+    bool small;
+    int n_tables;
+} Maker;
+
+uint64_t random_next(uint64_t *seed) {
+    uint64_t z = (*seed += 0x9E3779B97F4A7C15u);
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+int random_in(uint64_t *seed, int lo, int hi) { return lo + (int)(random_next(seed) % (uint64_t)(hi - lo + 1)); }
+
+float random_float(uint64_t *seed) { return (float)random_in(seed, -(1 << 20), 1 << 20) * 0x1p-20f; }
+
+static int pick(Maker *m, int lo, int hi) { return random_in(m->seed, lo, hi); }
+
+static const char *one_of(Maker *m, const char *const *v, size_t n) { return v[random_next(m->seed) % n]; }
+#define ONE_OF(m, ...) one_of(m, (const char *const[]){__VA_ARGS__}, COUNT_OF(((const char *const[]){__VA_ARGS__})))
+
+static void add_param(Maker *m, const char *text) { text_add(&m->params, "%s%s", m->params.n ? ", " : "", text); }
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+static const char *random_value(Maker *m, const char *const *leaf, size_t n_leaves, int depth) {
+    if (depth == 0 || pick(m, 0, 5) == 0) {
+        if (pick(m, 0, 4)) return one_of(m, leaf, n_leaves);
+        return ONE_OF(m, "0", "1", "-1", "0.5", "-0.25", "3", "1e-3", "inf", "-0");
+    }
+    const char *x = random_value(m, leaf, n_leaves, depth - 1), *y = random_value(m, leaf, n_leaves, depth - 1);
+    switch (pick(m, 0, 9)) {
+    case 0: case 1: return arena_printf(m->a, "(%s %s %s)", x, ONE_OF(m, "+", "-"), y);
+    case 2: case 3: return arena_printf(m->a, "%s*(%s)", x, y);
+    case 4: return arena_printf(m->a, "(%s)/(1.5 + abs(%s))", x, y);
+    case 5: return arena_printf(m->a, "%s(%s, %s)", ONE_OF(m, "max", "min"), x, y);
+    case 6: return arena_printf(m->a, "%s(%s)", ONE_OF(m, "neg", "abs", "exp", "tanh", "sigmoid"), x);
+    case 7: return arena_printf(m->a, "%s(abs(%s))", ONE_OF(m, "sqrt", "log"), x);
+    case 8: return arena_printf(m->a, "fma(%s, %s, %s)", x, y, one_of(m, leaf, n_leaves));
+    default:
+        return arena_printf(m->a, "select(%s %s %s, %s, %s)", x, ONE_OF(m, "<", "<=", "==", ">", ">="), y,
+                            one_of(m, leaf, n_leaves), x);
+    }
+}
+
+/* What a fused tail does to one value, which stands there as %s. */
+static const char *random_tail(Maker *m, const char *value) {
+    switch (pick(m, 0, 4)) {
+    case 0: return arena_printf(m->a, "max(%s, 0)", value);
+    case 1: return arena_printf(m->a, "max(t0, t0*0.1) with t0 = %s + 0.5", value);
+    case 2: return arena_printf(m->a, "%s(%s)", ONE_OF(m, "tanh", "sigmoid", "exp"), value);
+    case 3: return arena_printf(m->a, "min(max(%s, 0), 6)", value);
+    default: return arena_printf(m->a, "t1/(t1 + 1) with t0 = exp(%s), t1 = t0*t0", value);
+    }
+}
+
+static const char *random_table(Maker *m, int n) {
+    const char *name = arena_printf(m->a, "t%d", m->n_tables++);
+    text_add(&m->tables, "table %s = {", name);
+    for (int i = 0; i < n; i++) {
+        text_add(&m->tables, i ? ", " : " ");
+        text_add_float(&m->tables, random_float(m->seed));
+    }
+    text_add(&m->tables, " }\n");
+    return name;
+}
+
+/* ---- nests ------------------------------------------------------------------------------- */
+
+static void make_conv(Maker *m) {
+    int p = m->piece, big = m->small ? 2 : 1;
+    int o = pick(m, 0, 2) ? pick(m, 1, 8) : 32 / big, c = pick(m, 1, 8 / big), h = pick(m, 1, 6), w = pick(m, 1, 14 / big);
+    int kh = pick(m, 1, 3), kw = pick(m, 1, 3), stride = pick(m, 1, 2), dilation = pick(m, 1, 2);
+    bool depthwise = pick(m, 0, 3) == 0;
+    if (depthwise) c = 1;
+    const char *channel = depthwise ? "o" : "c";
+    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d]", p, depthwise ? o : c, stride * (h - 1) + dilation * (kh - 1) + 1,
+                              stride * (w - 1) + dilation * (kw - 1) + 1));
+    add_param(m, arena_printf(m->a, "in w%d : f32[o%d c%d h%d w%d], in b%d : f32[o%d], out y%d : f32[o%d h%d w%d]", p, o, c, kh, kw,
+                              p, o, p, o, h, w));
+    const char *y = arena_printf(m->a, "y%d[o, h, w]", p), *tail = random_tail(m, y);
+    const char *mac = arena_printf(m->a, "%s += x%d[%s, %d*h + %d*i, %d*w + %d*j]*w%d[o, c, i, j];", y, p, channel, stride, dilation,
+                                   stride, dilation, p);
+    if (pick(m, 0, 1)) {
+        text_add(&m->body, "for o %d { for h %d { for w %d { %s = b%d[o]; for c %d { for i %d { for j %d { %s } } } %s = %s; } } }\n",
+                 o, h, w, y, p, c, kh, kw, mac, y, tail);
+        return;
+    }
+    const char *plane = arena_printf(m->a, "for h %d { for w %d", h, w);
+    text_add(&m->body, "for o %d { %s { %s = b%d[o]; } } for c %d { for i %d { for j %d { %s { %s } } } } }", o, plane, y, p, c, kh, kw,
+             plane, mac);
+    text_add(&m->body, " %s { %s = %s; } } }\n", plane, y, tail);
+}
+
+static void make_reduction(Maker *m) {
+    int p = m->piece, r = pick(m, 1, 20), k = pick(m, 1, m->small ? 50 : 150);
+    const char *op = ONE_OF(m, "+=", "max=");
+    const char *leaf[] = {arena_printf(m->a, "x%d[n, c]", p), arena_printf(m->a, "b%d[c]", p),
+                          arena_printf(m->a, "%s[%d - c]", random_table(m, k), k - 1)};
+    add_param(m, arena_printf(m->a, "in x%d : f32[n%d c%d], in b%d : f32[c%d], out y%d : f32[n%d]", p, r, k, p, k, p, r));
+    text_add(&m->body, "for n %d { y%d[n] = %s; for c %d { y%d[n] %s %s; } y%d[n] = %s; }\n", r, p, *op == 'm' ? "-inf" : "0.25", k, p,
+             op, random_value(m, leaf, COUNT_OF(leaf), 2), p, random_tail(m, arena_printf(m->a, "y%d[n]", p)));
+}
+
+static void make_pointwise(Maker *m) {
+    int p = m->piece, c = pick(m, 1, 9), h = pick(m, 1, 12), w = pick(m, 1, m->small ? 12 : 30);
+    bool turned = pick(m, 0, 2) == 0;
+    const char *leaf[] = {arena_printf(m->a, "x%d[c, h, w]", p), arena_printf(m->a, "x%d[%d - c, h, w]", p, c - 1),
+                          arena_printf(m->a, "b%d[c]", p), arena_printf(m->a, "%s[h + 2*w]", random_table(m, h + 2 * w)),
+                          "index(c + 3*w)", arena_printf(m->a, "index(%d - w)", w)};
+    const char *shared = random_value(m, leaf, COUNT_OF(leaf), 2), *names[] = {"a", "b", leaf[0]};
+    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d], in b%d : f32[c%d]", p, c, h, w, p, c));
+    add_param(m, turned ? arena_printf(m->a, "out y%d : f32[w%d c%d h%d]", p, w, c, h)
+                        : arena_printf(m->a, "out y%d : f32[c%d h%d w%d]", p, c, h, w));
+    text_add(&m->body, "for c %d { for h %d { for w %d { y%d[%s] = %s with a = %s, b = a*%s; } } }\n", c, h, w, p,
+             turned ? "w, c, h" : "c, h, w", random_value(m, names, COUNT_OF(names), 3), shared, leaf[2]);
+}
+
+static void make_softmax(Maker *m) {
+    int p = m->piece, n = pick(m, 1, 8), c = pick(m, 1, m->small ? 40 : 130);
+    add_param(m, arena_printf(m->a, "in x%d : f32[n%d c%d], out y%d : f32[n%d c%d]", p, n, c, p, n, c));
+    text_add(&m->body,
+             "for n %d { scratch m%d : f32[] { scratch s%d : f32[] { m%d[] = -inf; for c %d { m%d[] max= x%d[n, c]; }"
+             " s%d[] = 0; for c %d { y%d[n, c] = exp(x%d[n, c] - m%d[]); s%d[] += y%d[n, c]; }"
+             " for c %d { y%d[n, c] = y%d[n, c]/s%d[]; } } } }\n",
+             n, p, p, p, c, p, p, p, c, p, p, p, p, p, c, p, p, p);
+}
+
+/* y[i + gap] from y[i]: loops whose order is their meaning. */
+static void make_recurrence(Maker *m) {
+    int p = m->piece, n = pick(m, 1, 4), w = pick(m, 2, 90), gap = pick(m, 1, 4);
+    const char *leaf[] = {arena_printf(m->a, "y%d[n, w]", p), arena_printf(m->a, "x%d[n, w]", p), "0.75"};
+    const char *op = ONE_OF(m, "=", "+=", "max=");
+    add_param(m, arena_printf(m->a, "in x%d : f32[n%d w%d], out y%d : f32[n%d w%d]", p, n, w + gap, p, n, w + gap));
+    text_add(&m->body, "for n %d { for w %d { y%d[n, w] = x%d[n, w]; }", n, w + gap, p, p);
+    text_add(&m->body, " for w %d { y%d[n, w + %d] %s tanh(%s); }", w, p, gap, op, random_value(m, leaf, COUNT_OF(leaf), 2));
+    text_add(&m->body, " for w %d { y%d[n, w] = y%d[n, w + %d] - y%d[n, w]; } }\n", w, p, p, gap, p);
+}
+
+Kernel *random_nest(Arena *a, uint64_t *seed) {
+    static void (*const make[])(Maker *) = {make_conv, make_conv, make_reduction, make_pointwise, make_softmax, make_recurrence};
+    Maker m = {.a = a, .seed = seed, .params.arena = a, .tables.arena = a, .body.arena = a};
+    int pieces = pick(&m, 0, 2) ? 1 : pick(&m, 2, 3);
+    m.small = pieces > 1;
+    for (; m.piece < pieces; m.piece++) make[random_next(seed) % COUNT_OF(make)](&m);
+    const char *text = arena_printf(a, "kernel random(%s)\n%s{\n%s}\n", text_get(&m.params), text_get(&m.tables), text_get(&m.body));
+    Diag d = {0};
+    Lexer l;
+    lex_open(&l, a, "random", text, &d);
+    Kernel *k = kernel_parse(&l);
+    if (!k) {
+        fprintf(stderr, "%s\n%s\n", d.text, text);
+        abort();
+    }
+    return k;
+}
+
+void **random_buffers(const Kernel *k, uint64_t *seed) {
+    void **buf = mem_alloc(sizeof *buf * (size_t)k->n_param);
+    for (int i = 0; i < k->n_param; i++) {
+        float *v = buf[i] = mem_alloc(type_bytes(&k->buf[i].type));
+        if (k->buf[i].kind != BUF_IN) continue;
+        for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++) v[j] = random_float(seed);
+    }
+    return buf;
+}
+
+void random_buffers_free(const Kernel *k, void **buf) {
+    for (int i = 0; i < k->n_param; i++) mem_free(buf[i]);
+    mem_free(buf);
+}

@@ -1,0 +1,2 @@
+-- expect: ?
+assert(nil, 'classes must be even')

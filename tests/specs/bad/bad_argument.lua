@@ -1,0 +1,2 @@
+-- expect: ?
+local s = ('x'):rep('y')

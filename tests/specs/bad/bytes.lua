@@ -1,0 +1,3 @@
+-- expect: ?
+local s = '\0\255'
+return s:bad()

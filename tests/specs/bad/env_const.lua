@@ -1,0 +1,3 @@
+-- expect: ?
+local _ENV <const> = 1
+return x.y

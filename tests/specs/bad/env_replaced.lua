@@ -1,0 +1,3 @@
+-- expect: ?
+_ENV = {}
+return input

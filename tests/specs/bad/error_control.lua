@@ -1,0 +1,2 @@
+-- expect: ?
+error('a\nb\27[31mc')

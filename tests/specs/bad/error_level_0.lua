@@ -1,0 +1,3 @@
+-- expect: ?
+
+error('no place', 0)

@@ -1,0 +1,4 @@
+-- expect: ?
+local function f() error('caller', 2) end
+
+f()

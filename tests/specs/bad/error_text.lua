@@ -1,0 +1,5 @@
+-- expect: ?
+local function f()
+  error('no such width')
+end
+f()

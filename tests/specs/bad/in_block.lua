@@ -1,0 +1,6 @@
+-- expect: ?
+local x = input { "x", 4, 8, 8 }
+local function block(x)
+  return x:conv { 8 }
+end
+return block(x)

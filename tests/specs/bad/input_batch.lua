@@ -1,0 +1,3 @@
+-- expect: ?
+-- batch: -2
+return input { 'x', 3 }

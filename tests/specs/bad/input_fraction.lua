@@ -1,0 +1,2 @@
+-- expect: ?
+return input { 'x', 3, 2.5 }

@@ -1,0 +1,2 @@
+-- expect: ?
+return input { 1, 28, 28 }

@@ -1,0 +1,2 @@
+-- expect: ?
+return input('x', 1, 2, 3)

@@ -1,0 +1,3 @@
+-- expect: ?
+local a = input { 'x', 3 }
+return input { 'x', 3 }

@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+for i = 1, 1 << 62 do end

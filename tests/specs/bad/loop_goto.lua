@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+::again:: goto again

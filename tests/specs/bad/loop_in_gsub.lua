@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+('x'):gsub('x', function() while true do end end)

@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+table.sort({ 1, 2, 3 }, function() while true do end end)

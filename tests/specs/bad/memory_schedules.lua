@@ -1,0 +1,5 @@
+-- expect: ?
+-- memory: 16
+local x = input { "x", 4, 8, 8 }
+local s = ('x'):rep(10000)
+while true do x:relu { schedule = s } end

@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+table.move({}, math.mininteger, math.maxinteger, 2)

@@ -1,0 +1,2 @@
+-- expect: ?
+param('a b', 1)

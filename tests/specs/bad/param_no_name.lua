@@ -1,0 +1,2 @@
+-- expect: ?
+param(1, 1)

@@ -1,0 +1,3 @@
+-- expect: ?
+local function f() table.sort({ 1, 2 }, f) end
+f()

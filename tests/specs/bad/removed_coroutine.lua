@@ -1,0 +1,2 @@
+-- expect: ?
+coroutine.wrap(function() end)()

@@ -1,0 +1,2 @@
+-- expect: ?
+string.dump(function() end)

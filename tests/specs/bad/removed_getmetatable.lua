@@ -1,0 +1,2 @@
+-- expect: ?
+getmetatable('').__index = nil

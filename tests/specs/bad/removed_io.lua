@@ -1,0 +1,2 @@
+-- expect: ?
+io.open('/etc/passwd')

@@ -1,0 +1,2 @@
+-- expect: ?
+load('return 1')()

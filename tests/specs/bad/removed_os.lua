@@ -1,0 +1,2 @@
+-- expect: ?
+os.execute('true')

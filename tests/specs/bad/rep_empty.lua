@@ -1,0 +1,3 @@
+-- expect: ?
+local s = (''):rep(1 << 60)
+return s

@@ -1,0 +1,2 @@
+-- expect: ?
+local s = ('xx'):rep(1 << 62, 'y')

@@ -1,0 +1,3 @@
+-- expect: ?
+local x = input { "x", 4, 8, 8 }
+return { x, b = x }

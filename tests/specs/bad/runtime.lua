@@ -1,0 +1,4 @@
+-- expect: ?
+local t = {}
+
+return t.x.y

@@ -1,0 +1,3 @@
+-- expect: ?
+local function f() return scope('aaaaaaaaaa', f) end
+f()

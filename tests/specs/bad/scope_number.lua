@@ -1,0 +1,2 @@
+-- expect: ?
+scope(0, function() end)

@@ -1,0 +1,4 @@
+-- expect: ?
+-- set: classes
+-- kind: usage
+return input { 'x', 1 }

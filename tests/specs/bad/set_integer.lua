@@ -1,0 +1,5 @@
+-- expect: ?
+-- set: n=many
+-- kind: usage
+
+local n = param('n', 1)

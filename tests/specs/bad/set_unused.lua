@@ -1,0 +1,6 @@
+-- expect: ?
+-- set: classes=3
+-- set: clases=4
+-- kind: usage
+local n = param('classes', 10)
+return input { 'x', n }

@@ -1,0 +1,2 @@
+-- expect: ?
+table.sort({ 1, 'x' })

@@ -1,0 +1,3 @@
+-- expect: ?
+string.format = nil
+return ('%d'):format(3)

@@ -1,0 +1,2 @@
+-- expect: ?
+local x = = 1

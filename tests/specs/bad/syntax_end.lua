@@ -1,0 +1,4 @@
+-- expect: ?
+do
+
+local x = 1

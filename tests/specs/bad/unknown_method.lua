@@ -1,0 +1,4 @@
+-- expect: ?
+local x = input { "x", 4, 8, 8 }
+return x:relu()
+  :mxpool { 2 }

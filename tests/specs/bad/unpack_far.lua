@@ -1,0 +1,3 @@
+-- expect: ?
+-- seconds: 0.2
+table.unpack({}, 1, 1 << 40)
