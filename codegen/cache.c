@@ -13,9 +13,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* From the build: has to differ whenever the emitter does. */
-#ifndef LUNETTE_VERSION
-#define LUNETTE_VERSION "0"
+/* From the build: a hash of the emitter's sources, so that old code does not outlive a change to it. */
+#ifndef LUNETTE_CODE
+#define LUNETTE_CODE ""
 #endif
 
 struct Cache {
@@ -57,7 +57,7 @@ CacheKey cache_key(Arena *a, const Kernel *k, const Target *t, const char *optio
     /* One field a line, and the only one of several lines last: no two lists read the same. */
     Text text = {.arena = a};
     text_add(&text, "%s\n%s\n%s\n%d %d\n%s\n", t->triple, t->cpu, t->features, t->vector_bytes, t->fma, options);
-    text_add(&text, "%s\n%s\n%s\n%llx\n", LUNETTE_VERSION, llvm_version(), llvm_passes(),
+    text_add(&text, "%s\n%s\n%s\n%llx\n", LUNETTE_VERSION " " LUNETTE_CODE, llvm_version(), llvm_passes(),
              (unsigned long long)hash_math());
     kernel_print(&text, &nameless);
     CacheKey key;

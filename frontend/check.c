@@ -34,6 +34,7 @@ static void make_rows(Check *c) {
         if (result->origin) native[result->origin->id] = true;
     }
     c->native = native;
+    c->digest = ARENA_ARRAY(r->arena, uint64_t, c->m->graph->n_node);
     if (r->exact) return;
     r->n_output = p->n_output;
     r->output = ARENA_ARRAY(r->arena, CheckOutput, p->n_output);
@@ -113,8 +114,8 @@ static bool run_check(Check *c, Diag *d) {
     make_rows(c);
     if (!make_ports(c, d)) return false;
     if (c->o->exact) return all_steps(c, d);
-    Whole *w = whole_start(c, d);
-    return w && whole_finish(w, all_steps(c, d), d) && all_compared(c, d);
+    Whole *w = whole_start(c);
+    return whole_finish(w, all_steps(c, d), d) && all_compared(c, d);
 }
 
 static CheckReport *report_open(const CheckOptions *o, Diag *d) {

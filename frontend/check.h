@@ -8,7 +8,9 @@
  *   |nest − reference| ≤ bound + rounding of the result            else CHECK_NEST
  *
  * The reference of a kernel starts from the values at the group's boundary, so that a bound is never
- * older than one kernel. Whole outputs have the bound of the whole network. */
+ * older than one kernel. That each kernel reads just what another wrote is compared too (CHECK_PLAN), so the
+ * kernels' checks add up to one of the network. Whole outputs have the bound of the whole network, which for
+ * deep ones says little. */
 #ifndef LUNETTE_FRONTEND_CHECK_H
 #define LUNETTE_FRONTEND_CHECK_H
 
@@ -21,7 +23,7 @@ enum {
     CHECK_HALO = 4,       /* the halo does not hold what its type says */
     CHECK_OUTSIDE = 8,    /* native code wrote outside its buffer */
     CHECK_MISTRUSTED = 16,/* the data would not notice a wrong answer */
-    CHECK_PLAN = 32,      /* a whole run differs from its kernels run one by one */
+    CHECK_PLAN = 32,      /* a kernel was not given what another one computed */
 };
 
 enum { CHECK_INDEX_TEXT = 96, CHECK_WHY_TEXT = 600 };

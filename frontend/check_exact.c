@@ -11,10 +11,11 @@
 #include <string.h>
 
 enum {
-    WEIGHT_MOST = 4,    /* |weights| and inputs of convolutions and dense layers */
+    WEIGHT_MOST = 4,    /* |weights| of convolutions and dense layers … */
     FOLDED_MOST = 8,    /* … once a batch norm has doubled them */
     OFFSET_MOST = 2,    /* biases, means, shifts */
-    MOVED_MOST = 1000,  /* inputs of ops without weights */
+    MOVED_MOST = 1000,  /* inputs: wide, so that few of them are alike */
+    CURVED_MOST = 8,    /* … of functions that saturate */
     EXACT_BITS = 24,
 };
 
@@ -28,6 +29,22 @@ static int64_t amplitude(int64_t terms) { return terms * WEIGHT_MOST * FOLDED_MO
 static void fill_integers(uint64_t seed, const char *name, int64_t most, float *out, int64_t n) {
     random_fill(seed, name, (float)-most, (float)(most + 1), out, n);
     for (int64_t i = 0; i < n; i++) out[i] = fminf(floorf(out[i]), (float)most);
+}
+
+/* [a b …]: neighbours along a and along b differ at the first element of what follows, odd from even, so
+ * that swapping them cannot go unnoticed by chance. */
+static void make_distinct(float *v, int64_t a, int64_t b, int64_t inner, int64_t most) {
+    for (int64_t i = 0; i < a * b; i++) {
+        float *x = &v[i * inner];
+        bool odd = (i / b + i % b) % 2, is_odd = fmodf(*x, 2) != 0;
+        if (odd != is_odd) *x += *x < (float)most ? 1 : -1;
+    }
+}
+
+static void fill_tensor(uint64_t seed, const char *name, const Type *plain, int64_t most, float *out) {
+    int64_t n = type_elements(plain), a = plain->axis[0].extent, b = plain->rank > 1 ? plain->axis[1].extent : 1;
+    fill_integers(seed, name, most, out, n);
+    make_distinct(out, a, b, n / (a * b), most);
 }
 
 /* q·2^k and the variance whose sum with eps is its square. */
@@ -72,7 +89,7 @@ static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out
                 break;
             }
     if (user && user->op == OP_BATCHNORM) fill_batchnorm(seed, user, place, w, out);
-    else fill_integers(seed, w->name, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out, type_elements(&w->type));
+    else fill_tensor(seed, w->name, &w->type, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out);
 }
 
 bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
@@ -100,7 +117,8 @@ static bool is_pow2(double x) {
     return frexp(fabs(x), &e) == 0.5;
 }
 
-static bool saturates(const Node *n) { return n->op == OP_TANH || n->op == OP_SIGMOID || n->op == OP_RELU6; }
+/* How far from 0 the op still moves; 0 where it does everywhere. */
+static double saturates(const Node *n) { return n->op == OP_TANH || n->op == OP_SIGMOID ? 1 : n->op == OP_RELU6 ? 4 : 0; }
 
 static int64_t window_terms(const Node *n) {
     const Dims *kernel = n->op == OP_MAXPOOL ? &n->attr.MAXPOOL.kernel : &n->attr.AVGPOOL.kernel;
@@ -116,16 +134,17 @@ typedef struct Numbers { int64_t most; int shift; } Numbers;
 static Numbers numbers_for(const StepCheck *s) {
     const Group *g = step_group(s);
     const Node *n = g->anchor;
-    bool narrow = saturates(n);
-    for (int i = 0; i < g->n_tail; i++) narrow |= saturates(g->tail[i]);
+    double reach = saturates(n);
+    for (int i = 0; i < g->n_tail; i++) reach = fmax(reach, saturates(g->tail[i]));
     if (n->op == OP_CONV || n->op == OP_DENSE) {
-        int64_t terms = fan_in(n->in[1]), most = amplitude(terms);
-        /* k integers in ±a and ±2a add up to about a²·√k; √k·a²·2^-shift ≈ 2 */
-        double size = (double)(most * most) * sqrt((double)terms);
-        return (Numbers){most, narrow && size > 2 ? (int)ceil(log2(size / 2)) : 0};
+        int64_t terms = fan_in(n->in[1]), most = ((int64_t)1 << (EXACT_BITS - 1)) / (terms * FOLDED_MOST);
+        most = most < 1 ? 1 : most > MOVED_MOST ? MOVED_MOST : most;
+        /* k products of numbers up to a and b add up to about a·b·√k / 2, which 2^-shift brings to the reach */
+        double size = (double)(most * amplitude(terms)) * sqrt((double)terms) / 2;
+        return (Numbers){most, reach > 0 && size > reach ? (int)ceil(log2(size / reach)) : 0};
     }
     bool softmax = n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX;
-    if (narrow || softmax) return (Numbers){WEIGHT_MOST * 2, softmax ? 0 : 1};
+    if (reach > 0 || softmax) return (Numbers){CURVED_MOST, softmax ? 0 : 1};
     if (n->op == OP_AVGPOOL || n->op == OP_GLOBALAVGPOOL) {
         int64_t most = ((int64_t)1 << (EXACT_BITS - 1)) / window_terms(n);
         return (Numbers){most < 1 ? 1 : most > MOVED_MOST ? MOVED_MOST : most, 0};
@@ -141,7 +160,8 @@ void exact_input(const StepCheck *s, const Node *input, float *out) {
     float *v = ARENA_ARRAY(s->arena, float, n);
     /* One written value in two layouts has the same numbers in both. */
     const char *name = input->origin ? input->origin->name : input->name;
-    fill_integers(s->c->o->seed ^ (uint64_t)(s->step + 1), name, numbers.most, v, n);
+    Type plain = type_plain(t);
+    fill_tensor(s->c->o->seed ^ (uint64_t)(s->step + 1), name, &plain, numbers.most, v);
     type_offsets(t, at);
     for (int64_t i = 0; i < memory; i++) out[i] = t->halo;
     for (int64_t i = 0; i < n; i++) out[at[i]] = ldexpf(v[i], -numbers.shift);

@@ -29,6 +29,7 @@ typedef struct Check {
     AgainstFile *file; int n_file;
     DIR *folder;          /* of --against, while it is read */
     const bool *native;   /* [written->n_node]: a kernel's result */
+    uint64_t *digest;     /* [graph->n_node]: of the memory that a kernel or the user gave a value; 0: none yet */
 } Check;
 
 /* One kernel being checked; its memory is its arena's. */
@@ -106,7 +107,7 @@ bool exact_kernel(const StepCheck *s);
 
 typedef struct Whole Whole;
 /* Starts the reference of the whole network in a thread of its own. */
-Whole *whole_start(Check *c, Diag *d);
+Whole *whole_start(Check *c);
 /* Waits for it, and compares the outputs when `good`. */
 bool whole_finish(Whole *w, bool good, Diag *d);
 

@@ -5,8 +5,8 @@
  * combinations of first, inner and last of its par loops are taken; then tasks at even distances. */
 #include "frontend/check_part.h"
 
-/* Stores that the interpreter does in about a quarter of a second on one core. */
-enum { SAMPLE_WORK = 16 << 20, MAX_COMBINATIONS = 729 };
+/* Multiply-adds: well under a second of the interpreter on one core. */
+enum { SAMPLE_WORK = 32 << 20, MAX_COMBINATIONS = 729 };
 
 /* Cost of an expression in multiply-adds; functions are small programs. A tree walk: formulas are short. */
 static int64_t expr_cost(const Expr *e, int depth) {

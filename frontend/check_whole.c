@@ -1,5 +1,5 @@
 /* The reference of the whole network, with bounds from the inputs on, beside the kernels' checks in a
- * thread of its own. A value lives in an arena of its own until its last user is done, so that deep
+ * thread of its own where there may be several. A value lives in an arena of its own until its last user is done, so that deep
  * networks take no more memory than they must. */
 #include "frontend/check_part.h"
 
@@ -11,6 +11,7 @@
 struct Whole {
     Check *c;
     pthread_t thread;
+    bool threaded;     /* else it is done at the end */
     Arena **arena;     /* [n_node]: what a value lives in */
     RefTensor **value; /* [n_node] */
     int *last_use;     /* [n_node]: n_node for outputs, −1 for values nobody needs */
@@ -86,7 +87,7 @@ static void find_uses(Whole *w) {
     }
 }
 
-Whole *whole_start(Check *c, Diag *d) {
+Whole *whole_start(Check *c) {
     Arena *a = c->report->arena;
     int n = c->m->written->n_node;
     Whole *w = ARENA_NEW(a, Whole);
@@ -95,9 +96,8 @@ Whole *whole_start(Check *c, Diag *d) {
     w->value = ARENA_ARRAY(a, RefTensor *, n);
     w->last_use = ARENA_ARRAY(a, int, n);
     find_uses(w);
-    if (pthread_create(&w->thread, NULL, whole_thread, w) == 0) return w;
-    diag_fail(d, DIAG_MACHINE, "no thread for the reference");
-    return NULL;
+    w->threaded = c->threads > 1 && pthread_create(&w->thread, NULL, whole_thread, w) == 0;
+    return w;
 }
 
 /* ---- comparing ---------------------------------------------------------------------------------- */
@@ -159,7 +159,8 @@ bool whole_finish(Whole *w, bool good, Diag *d) {
     Check *c = w->c;
     const Graph *g = c->m->written;
     if (!good) atomic_store(&w->stop, true);
-    pthread_join(w->thread, NULL);
+    if (w->threaded) pthread_join(w->thread, NULL);
+    else if (good) whole_thread(w);
     if (good && !w->good) {
         *d = w->diag;
         good = false;

@@ -94,6 +94,16 @@ static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, 
     return good;
 }
 
+/* What callers and files see is plain in any graph. */
+static bool ports_are_plain(const Graph *g, const char *path, Diag *d) {
+    const Node *bad = NULL;
+    for (int i = 0; i < g->n_node; i++)
+        if ((g->node[i]->op == OP_INPUT || g->node[i]->op == OP_WEIGHT) && !type_is_plain(&g->node[i]->type)) bad = g->node[i];
+    for (int i = 0; i < g->n_out; i++)
+        if (!type_is_plain(&g->out[i].node->type)) bad = g->out[i].node;
+    return !bad || diag_fail(d, DIAG_SPEC, "%s: %s is an input, a weight or an output and must have a plain type", path, bad->name);
+}
+
 /* A graph in its text form, as `lunette dump -d w` prints it. */
 static Graph *graph_read(Arena *a, const char *path, const LunetteOptions *o, Diag *d) {
     if (o->batch > 1 || o->n_set) {
@@ -110,7 +120,8 @@ static Graph *graph_read(Arena *a, const char *path, const LunetteOptions *o, Di
     Lexer l;
     lex_open(&l, a, path, text, d);
     Graph *g = graph_parse(&l);
-    return g && (l.kind == TOK_END || lex_fail(&l, "one graph is wanted, more stands after it")) ? g : NULL;
+    bool good = g && (l.kind == TOK_END || lex_fail(&l, "one graph is wanted, more stands after it")) && ports_are_plain(g, path, d);
+    return good ? g : NULL;
 }
 
 Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag *d) {

@@ -222,7 +222,7 @@ bool lower_group(Arena *a, const Group *group, Lowered *out, Diag *d) {
     int most = group->anchor->n_in + 1;
     for (int i = 0; i < group->n_tail; i++) most += group->tail[i]->n_in;
     Node **args = ARENA_ARRAY(a, Node *, most);
-    Lower l = {.a = a, .k = kernel_new(a, result->name), .group = group, .arg = args, .d = &why};
+    Lower l = {.a = a, .k = kernel_new(a, group->anchor->name), .group = group, .arg = args, .d = &why};
     int count = 0;
     add_inputs(&l, group->anchor, args, &count);
     for (int i = 0; i < group->n_tail; i++) add_inputs(&l, group->tail[i], args, &count);

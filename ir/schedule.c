@@ -320,8 +320,9 @@ static void choose_reduction(Choice *c, const Path *p, int vec) {
             if (var == last && extent_of(c, var) <= SHORT_BODY) unroll_last = name_of(c, var);
         }
     }
-    if (many_i) text_add(&order, " %s", many_i);
+    /* positions outside the several vectors: the other way round every broadcast stays alive and spills */
     if (pos_i) text_add(&order, " %s", pos_i);
+    if (many_i) text_add(&order, " %s", many_i);
     text_add(&order, " %s", vec_v);
     step(c, "%s", text_get(&order));
     step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, at);

@@ -61,7 +61,6 @@ static bool open_bench(Bench *b, Arena *a, Diag *d) {
     make_tensors(b, a);
     model_run(b->model, (const float *const *)b->x, b->y);
     b->first_answer = clock_since_start();
-    cli_say("%s random, from seed %llu", b->o.model.weights ? "input is" : "weights and input are", (unsigned long long)b->o.model.seed);
     b->kernel = ARENA_ARRAY(a, Samples, b->model->plan->n_step);
     if (b->against != AGAINST_NONE) b->beside = ARENA_ARRAY(a, Samples, b->model->plan->n_step);
     if (b->against != AGAINST_PLAIN) return true;
@@ -71,6 +70,11 @@ static bool open_bench(Bench *b, Arena *a, Diag *d) {
     b->plain = open_model(b, &plain, d);
     progress_end();
     return b->plain != NULL;
+}
+
+static void say_what_is_random(const Bench *b) {
+    bool weights = b->o.model.random_weights && b->model->weight_block;
+    cli_say("%s random, from seed %llu", weights ? "weights and input are" : "input is", (unsigned long long)b->o.model.seed);
 }
 
 static bool count_spills(Bench *b, Arena *a, Diag *d) {
@@ -92,15 +96,17 @@ static int bench_body(Arena *a, void *ctx) {
     if (good) bench_measure(b, a);
     if (good && b->against == AGAINST_REFERENCE) good = bench_reference(b, a, d);
     if (good && b->count_spills) good = count_spills(b, a, d);
-    return good ? bench_report(b, a) : cli_fail(d);
+    if (!good) return cli_fail(d);
+    say_what_is_random(b);
+    return bench_report(b, a);
 }
 
 int cli_bench(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "bench",
         .args = "SPEC",
-        .doc = "Measures the network SPEC on random input: whole runs, and each kernel in its place within runs. Rates are "
-               "medians; the share is that of the multiply-add peak of this machine with these threads, measured in between.",
+        .doc = "Measures the network SPEC on random input: whole runs, and each kernel in its place within runs, of "
+               "which the least time counts. The share is that of the multiply-add peak with these threads, the best of many bursts in between.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,
         .option = bench_option,

@@ -1,5 +1,9 @@
 /* lunette bench in parts: peak.c the machine, measure.c the clock, against.c what is set beside the
- * schedules, report.c the table. */
+ * schedules, report.c the table.
+ *
+ * Of a kernel the least time counts, and of the peak the best burst: what else runs on the machine only
+ * adds time, and to long measurements more than to short ones, so that medians of the two would not compare.
+ * Whole runs have median, least and 90th percentile. */
 #ifndef LUNETTE_CLI_BENCH_H
 #define LUNETTE_CLI_BENCH_H
 
@@ -11,7 +15,8 @@
 typedef struct Samples { double *v; int n, cap; } Samples;
 
 void samples_add(Arena *a, Samples *s, double x);
-/* The smallest value that at least `part` of all do not exceed: 0 is the least, 0.5 the median. 0 without samples. */
+/* The smallest value that at least `part` of all do not exceed: 0 is the least, 0.5 the median, 1 the largest. 0 without
+ * samples. */
 double samples_part(Arena *a, const Samples *s, double part);
 
 /* ---- peak.c ----------------------------------------------------------------------------------------- */

@@ -161,7 +161,7 @@ static void output_table(Arena *a, const CheckReport *r) {
         const CheckOutput *o = &r->output[i];
         table_cell(&t, "%s", o->name);
         table_cell(&t, "%lld", (long long)o->elements);
-        table_cell(&t, o->bound < 1 ? "%.3g of bound" : "%.3g of bound, which is as large as the values", o->ratio);
+        table_cell(&t, o->bound < 1 ? "%.3g of bound" : "%.3g of bound (wider than the values)", o->ratio);
         table_cell(&t, "%.2g", o->error);
         table_cell(&t, "%s", o->at);
         table_cell(&t, "%s", verdict(o->faults));
@@ -205,7 +205,7 @@ typedef struct Counts {
     int differ, mistrusted, exact, bound; /* of kernels */
     double worst;                         /* ratio of those within the bound */
     int outputs_wrong, tensors_wrong;
-    double outputs_worst, outputs_error;
+    double outputs_worst, outputs_error, outputs_bound;
 } Counts;
 
 static Counts count(const CheckReport *r) {
@@ -221,6 +221,7 @@ static Counts count(const CheckReport *r) {
         n.outputs_wrong += r->output[i].faults != 0;
         n.outputs_worst = fmax(n.outputs_worst, r->output[i].ratio);
         n.outputs_error = fmax(n.outputs_error, r->output[i].error);
+        n.outputs_bound = fmax(n.outputs_bound, r->output[i].bound);
     }
     for (int i = 0; i < r->n_tensor; i++) n.tensors_wrong += r->tensor[i].departs;
     return n;
@@ -239,6 +240,7 @@ static void summary(const CheckReport *r) {
         if (n.bound) printf(", %d within %.2g of the bound", n.bound, n.worst);
     }
     if (n.outputs_wrong) printf("; %d of %d output%s not good", n.outputs_wrong, r->n_output, plural(r->n_output));
+    else if (n.outputs_bound >= 1) printf("; outputs have a relative error of %.1e, their bound says nothing", n.outputs_error);
     else if (r->n_output) printf("; outputs within %.2g of the bound, relative error %.1e", n.outputs_worst, n.outputs_error);
     if (r->n_tensor) printf("; %d of %d tensors depart", n.tensors_wrong, r->n_tensor);
     printf(" (%.1f s)\n", r->seconds);

@@ -6,28 +6,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static int input_named(const LunetteModel *m, const char *name, size_t len) {
-    for (int i = 0; i < lunette_input_count(m); i++) {
-        const char *has = lunette_input(m, i).name;
-        if (strncmp(has, name, len) == 0 && has[len] == '\0') return i;
-    }
+const char **input_names(Arena *a, const LunetteModel *m) {
+    const char **names = ARENA_ARRAY(a, const char *, lunette_input_count(m));
+    for (int i = 0; i < lunette_input_count(m); i++) names[i] = lunette_input(m, i).name;
+    return names;
+}
+
+static int input_named(const char *const *names, int n, const char *text, size_t len) {
+    for (int i = 0; i < n; i++)
+        if (strncmp(names[i], text, len) == 0 && names[i][len] == '\0') return i;
     return -1;
 }
 
-int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d) {
+int input_choose(const char *text, const char *const *names, int n, const bool *taken, const char **path, Diag *d) {
     const char *equals = strchr(text, '=');
-    int i = equals ? input_named(m, text, (size_t)(equals - text)) : -1;
+    int i = equals ? input_named(names, n, text, (size_t)(equals - text)) : -1;
     *path = i >= 0 ? equals + 1 : text;
-    if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", lunette_input(m, i).name);
+    if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", names[i]);
     if (i >= 0) return taken[i] ? -1 : i;
     if (equals && access(text, F_OK) != 0) {
-        diag_fail(d, DIAG_USAGE, "the network has no input '%.*s', but %s%s", (int)(equals - text), text, lunette_input(m, 0).name,
-                  lunette_input_count(m) > 1 ? " and others (lunette show)" : "");
+        diag_fail(d, DIAG_USAGE, "there is no input '%.*s', but %s%s", (int)(equals - text), text, n ? names[0] : "none", n > 1 ? " and others" : "");
         return -1;
     }
-    for (i = 0; i < lunette_input_count(m); i++)
+    for (i = 0; i < n; i++)
         if (!taken[i]) return i;
-    diag_fail(d, DIAG_USAGE, "%.200s: the network has only %d input%s", text, lunette_input_count(m), lunette_input_count(m) == 1 ? "" : "s");
+    diag_fail(d, DIAG_USAGE, "-i %.200s: there are only %d inputs, which have files", text, n);
     return -1;
 }
 
@@ -39,9 +42,10 @@ static bool match(const Array *a, const int64_t *shape, int rank, int64_t *image
 }
 
 static bool fits(const Array *a, const LunetteTensor *t, int64_t *images) {
-    if (match(a, t->extent + 1, t->rank - 1, images)) return true;
-    bool gray = a->data_kind != DATA_NPY && t->rank > 2 && t->extent[1] == 1;
-    return gray && match(a, t->extent + 2, t->rank - 2, images);
+    bool whole = match(a, t->extent + 1, t->rank - 1, images);
+    if (a->data_kind == DATA_IMAGE) return whole && a->rank == t->rank - 1; /* planes of colour are not images */
+    bool gray = a->data_kind == DATA_IDX && t->rank > 2 && t->extent[1] == 1;
+    return whole || (gray && match(a, t->extent + 2, t->rank - 2, images));
 }
 
 static bool shape_fail(const Array *a, const char *path, const LunetteTensor *t, Diag *d) {

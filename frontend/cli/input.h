@@ -11,12 +11,14 @@ typedef struct InputFile {
     float scale; /* 1/255 for images and IDX of bytes, 1 otherwise */
 } InputFile;
 
-/* Which input "[NAME=]FILE" is for: by its name, or the first that has no file yet (taken[i]). The
+/* Which of n inputs "[NAME=]FILE" is for: by its name, or the first that has no file yet (taken[i]). The
  * file is *path. −1 with DIAG_USAGE. */
-int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d);
+int input_choose(const char *text, const char *const *names, int n, const bool *taken, const char **path, Diag *d);
+/* The names of a network's inputs. */
+const char **input_names(Arena *a, const LunetteModel *m);
 
 /* Reads the file and sees that its shape fits: one image [c h w], or any number of them [n c h w].
- * Images and IDX files may leave out a channel axis of 1. The batch of `t` does not matter. */
+ * IDX files may leave out a channel axis of 1. The batch of `t` does not matter. */
 bool input_open(InputFile *f, const char *path, const LunetteTensor *t, Diag *d);
 /* Images first … first+n−1 as float32. */
 void input_read(const InputFile *f, int64_t first, int64_t n, float *out);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { LEAST_RUNS = 5 };
+static const double BURSTS = 0.05; /* of the time goes to measuring the peak */
 
 void samples_add(Arena *a, Samples *s, double x) { ARENA_PUSH(a, s->v, s->n, s->cap, x); }
 
@@ -46,20 +47,20 @@ static void measure_plain(Bench *b, Arena *a, double start, double *spent) {
 }
 
 void bench_measure(Bench *b, Arena *a) {
-    double start = clock_seconds(), spent = 0, last_burst = 0;
+    double start = clock_seconds(), plain = 0, bursts = 0;
     do run_whole(b);
     while (clock_seconds() - start < b->seconds / 20);
     progress_begin("measuring", 0);
     for (start = clock_seconds(); clock_seconds() - start < b->seconds || b->whole.n < LEAST_RUNS;) {
-        if (b->plain) measure_plain(b, a, start, &spent);
-        double then = clock_seconds();
+        if (b->plain) measure_plain(b, a, start, &plain);
+        double then = clock_seconds(), now;
         run_whole(b);
-        double now = clock_seconds();
-        samples_add(a, &b->whole, now - then);
+        samples_add(a, &b->whole, clock_seconds() - then);
         run_steps(b->model, a, b->kernel);
-        if (now - last_burst < 0.005) continue; /* bursts take a twentieth of the time */
-        samples_add(a, &b->bursts, peak_burst(&b->peak));
-        last_burst = clock_seconds();
+        for (now = clock_seconds(); bursts < BURSTS * (now - start); now = clock_seconds()) {
+            samples_add(a, &b->bursts, peak_burst(&b->peak));
+            bursts += clock_seconds() - now;
+        }
     }
     progress_end();
 }

@@ -7,7 +7,8 @@
 /* One kernel's numbers; rates of what takes no time are 0. */
 typedef struct Row {
     const char *name;
-    double seconds, beside; /* medians */
+    double seconds, beside; /* least ones */
+    double median;
     double gflops, share, gbytes;
     int64_t macs, bytes;
 } Row;
@@ -25,13 +26,14 @@ static const char *group_name(Arena *a, const Group *g) {
 static Row row_of(const Bench *b, Arena *a, int s, double peak) {
     const LunetteModel *m = b->model;
     const PlanStep *step = &m->plan->step[s];
-    Row r = {.name = group_name(a, &m->context.groups.v[s]), .seconds = samples_part(a, &b->kernel[s], 0.5)};
+    Row r = {.name = group_name(a, &m->context.groups.v[s]), .seconds = samples_part(a, &b->kernel[s], 0)};
+    r.median = samples_part(a, &b->kernel[s], 0.5);
     r.macs = group_macs(&m->context.groups.v[s]);
     for (int i = 0; i < step->n_arg; i++) r.bytes += (int64_t)type_bytes(&m->plan->buf[step->buf[i]].type);
     r.gflops = rate(2.0 * (double)r.macs, r.seconds);
     r.gbytes = rate((double)r.bytes, r.seconds);
     r.share = peak > 0 ? r.gflops / peak : 0;
-    if (b->beside) r.beside = samples_part(a, &b->beside[s], 0.5);
+    if (b->beside) r.beside = samples_part(a, &b->beside[s], 0);
     return r;
 }
 
@@ -95,7 +97,7 @@ static bool put(json_t *o, const char *key, json_t *value) { return o && json_ob
 static json_t *kernel_json(const Bench *b, Arena *a, int s, double peak) {
     Row r = row_of(b, a, s, peak);
     const ModelKernel *k = &b->model->kernel[s];
-    json_t *o = json_pack("{ss ss sf sf sf sf sI sI so so}", "name", r.name, "kernel", k->kernel->name, "ms", 1e3 * r.seconds, "gflops", r.gflops, "share",
+    json_t *o = json_pack("{ss ss sf sf sf sf sf sI sI so so}", "name", r.name, "kernel", k->kernel->name, "ms", 1e3 * r.seconds, "median_ms", 1e3 * r.median, "gflops", r.gflops, "share",
                           r.share, "gbytes", r.gbytes, "macs", (json_int_t)r.macs, "bytes", (json_int_t)r.bytes, "schedule", json_text(k->reason), "steps",
                           json_text(k->kernel->steps));
     bool good = o != NULL;
@@ -125,7 +127,7 @@ static int report_json(const Bench *b, Arena *a, double peak) {
 }
 
 int bench_report(const Bench *b, Arena *a) {
-    double peak = samples_part(a, &b->bursts, 0.5);
+    double peak = samples_part(a, &b->bursts, 1);
     if (b->o.json) return report_json(b, a, peak);
     print_table(b, a, peak);
     print_whole(b, a, peak);

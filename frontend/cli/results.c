@@ -28,10 +28,7 @@ static bool is_folder(const char *path) {
 
 bool results_check_path(const char *path, const LunetteModel *m, Diag *d) {
     size_t n = strlen(path);
-    if (is_folder(path)) {
-        if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
-        return data_errno(d, path, "make the folder", errno);
-    }
+    if (is_folder(path)) return true;
     if (lunette_output_count(m) > 1)
         return diag_fail(d, DIAG_USAGE, "-o %.200s: the network has %d outputs, so a folder is needed (an existing one, or DIR/)", path, lunette_output_count(m));
     if (n > 4 && strcmp(path + n - 4, ".npy") == 0) return true;
@@ -40,6 +37,7 @@ bool results_check_path(const char *path, const LunetteModel *m, Diag *d) {
 
 bool results_write(const Results *r, const char *path, Diag *d) {
     bool folder = is_folder(path);
+    if (folder && mkdir(path, 0777) != 0 && errno != EEXIST) return data_errno(d, path, "make the folder", errno);
     for (int i = 0; i < r->n; i++) {
         const LunetteTensor *t = &r->result[i].tensor;
         int64_t shape[LUNETTE_MAX_RANK];

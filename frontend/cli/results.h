@@ -21,9 +21,10 @@ typedef struct Results {
 /* Index of the largest value, the first of equal ones; NaN is never it unless all are. */
 int64_t result_class(const float *v, int64_t n);
 
-/* Whether `path` can take the outputs: FILE.npy for one, a folder (made when the path ends in '/') for any number. */
+/* Whether `path` is one for these outputs: FILE.npy for one, a folder for any number (one that is there, or that
+ * results_write makes because the path ends in '/'). */
 bool results_check_path(const char *path, const LunetteModel *m, Diag *d);
-/* Each file is written whole or not at all. */
+/* Makes the folder if need be. Each file is written whole or not at all. */
 bool results_write(const Results *r, const char *path, Diag *d);
 /* Counts the images whose class in the first output that is a vector is the label in the IDX file. */
 bool results_compare(Results *r, const char *labels, Diag *d);

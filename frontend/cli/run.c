@@ -1,4 +1,4 @@
-/* lunette run: through the public interface alone. */
+/* lunette run: through the public interface. */
 #include "frontend/cli/input.h"
 #include "frontend/cli/results.h"
 #include "frontend/model.h"
@@ -68,9 +68,15 @@ static bool open_inputs(Run *r, Diag *d) {
         if (r->taken[i]) continue;
         if (!r->o.seeded) return diag_fail(d, DIAG_USAGE, "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)", t.name, t.name);
         random_fill(r->o.model.seed, t.name, -1, 1, r->x[i], t.elements);
-        cli_say("input %s is random, from seed %llu", t.name, (unsigned long long)r->o.model.seed);
     }
     return true;
+}
+
+static void say_what_is_random(const Run *r) {
+    unsigned long long seed = r->o.model.seed;
+    if (r->o.model.random_weights && r->model->weight_block) cli_say("weights are random, from seed %llu", seed);
+    for (int i = 0; i < lunette_input_count(r->model); i++)
+        if (!r->taken[i]) cli_say("input %s is random, from seed %llu", lunette_input(r->model, i).name, seed);
 }
 
 static bool floats(float **p, int64_t a, int64_t b, Diag *d) {
@@ -142,14 +148,13 @@ static bool open_model(Run *r, Diag *d) {
     LunetteStatus s = lunette_open(r->o.arg, &r->o.model, &r->model, &e);
     r->results.open_seconds = clock_seconds() - start;
     progress_end();
-    if (!status(s, &e, d)) return false;
-    if (r->o.model.random_weights) cli_say("weights are random, from seed %llu", (unsigned long long)r->o.model.seed);
-    return true;
+    return status(s, &e, d);
 }
 
 static int give_results(Run *r, Diag *d) {
     Results *y = &r->results;
     if (r->out && !results_write(y, r->out, d)) return cli_fail(d);
+    say_what_is_random(r);
     if (r->o.json) {
         json_t *j = results_json(y, !r->out);
         json_t *seed = r->o.seeded ? json_integer((json_int_t)r->o.model.seed) : json_null();

@@ -58,7 +58,9 @@ int spec_on_error(lua_State *L) {
         const char *text = lua_tostring(L, 1);
         char *after;
         if (!text) {
-            spec_diag(s, spec_line(L), "error() wants a message; a %s came", luaL_typename(L, 1));
+            spec_diag(s, spec_line(L), "error() wants a message; %s came", spec_what(L, 1));
+        } else if (strstr(text, "C stack overflow")) {
+            spec_diag(s, spec_line(L), "nested too deep: brackets, blocks or calls through library functions");
         } else if (strncmp(text, place, strlen(place)) != 0) {
             spec_diag(s, spec_line(L), "%s", text);
         } else {
@@ -109,6 +111,20 @@ void spec_guarded(lua_State *L, void (*work)(void *), void *arg) {
     if (s->diag->kind != DIAG_NONE) spec_stop(L);
 }
 
+const char *spec_what(lua_State *L, int index) {
+    switch (lua_type(L, index)) {
+    case LUA_TNONE: return "nothing";
+    case LUA_TNIL: return "nil";
+    case LUA_TBOOLEAN: return "a boolean";
+    case LUA_TNUMBER: return "a number";
+    case LUA_TSTRING: return "a string";
+    case LUA_TTABLE: return "a table";
+    case LUA_TFUNCTION: return "a function";
+    case LUA_TUSERDATA: return "a tensor"; /* there is no other userdata */
+    default: return "something else";
+    }
+}
+
 typedef struct Keep {
     Arena *arena;
     const char *text;
@@ -132,6 +148,8 @@ const char *spec_nearest(char buf[SPEC_NAME], const char *word, const char **nam
     if (n == 0) return buf;
     qsort(names, n, sizeof *names, compare_names);
     const char *near = strlen(word) < SPEC_NAME ? text_nearest(word, names, n) : NULL;
+    for (size_t i = 0; !near && i < n; i++)
+        if (strlen(names[i]) >= 3 && strncmp(word, names[i], strlen(names[i])) == 0) near = names[i];
     if (near) snprintf(buf, SPEC_NAME, "; did you mean '%.60s'?", near);
     return buf;
 }

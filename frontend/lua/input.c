@@ -33,7 +33,7 @@ static int64_t read_extent(lua_State *L, int i) {
     lua_Integer v = lua_tointegerx(L, -1, &whole);
     if (type != LUA_TNUMBER || !whole)
         spec_fail(L, 0, "input: an integer expected for %s (place %d); %s came", what[i > 2], i,
-                  type == LUA_TNUMBER ? lua_tostring(L, -1) : luaL_typename(L, -1));
+                  type == LUA_TNUMBER ? "a fraction" : spec_what(L, -1));
     lua_pop(L, 1);
     return v;
 }
@@ -53,7 +53,7 @@ int spec_input(lua_State *L) {
         return spec_fail(L, 0, "input: a name, the channels and at most %d extents expected: " INPUT_FORM, MAX_SPATIAL);
     check_keys(L, (int)n);
     if (lua_rawgeti(L, 1, 1) != LUA_TSTRING)
-        return spec_fail(L, 0, "input: a name expected first; a %s came", luaL_typename(L, -1));
+        return spec_fail(L, 0, "input: a name expected first; %s came", spec_what(L, -1));
     MakeInput m = {.spec = s, .line = spec_line(L), .name = lua_tostring(L, -1), .n_extent = (int)n};
     if (lua_rawlen(L, -1) > SPEC_NAME || strlen(m.name) != lua_rawlen(L, -1))
         return spec_fail(L, 0, "input: a name of at most %d characters expected", SPEC_NAME);

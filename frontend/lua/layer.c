@@ -40,8 +40,8 @@ static int read_arguments(Layer *c) {
         } else if (i == top && lua_type(L, i) == LUA_TTABLE) {
             return i;
         } else {
-            spec_fail(L, c->line, "%s: a tensor expected as argument %d, a %s came; attributes go in braces: %s { … }",
-                      c->info->name, i, luaL_typename(L, i), c->info->name);
+            spec_fail(L, c->line, "%s: a tensor expected as argument %d, %s came; attributes go in braces: %s { … }",
+                      c->info->name, i, spec_what(L, i), c->info->name);
         }
     }
     return 0;
@@ -54,7 +54,8 @@ static void read_list(Layer *c, int table, lua_Integer n) {
     lua_State *L = c->L;
     int position = 0;
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, table, i);
+        if (lua_rawgeti(L, table, i) == LUA_TNIL)
+            spec_fail(L, c->line, "%s: nil in place %d of the braces", c->info->name, (int)i);
         Node *x = value_test(L, -1);
         if (x && position == 0) {
             add_tensor(c, x);
@@ -79,8 +80,8 @@ static void check_keys(Layer *c, int table, lua_Integer n) {
             const char *key = lua_tostring(L, -2);
             if (!layer_key_known(c, key) && (!wrong || strcmp(key, wrong) < 0)) wrong = key;
         } else if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) < 1 || lua_tointeger(L, -2) > n) {
-            spec_fail(L, c->line, "%s: a list without gaps, and names, expected in the braces; there is a %s as key",
-                      c->info->name, lua_isinteger(L, -2) ? "number" : luaL_typename(L, -2));
+            spec_fail(L, c->line, "%s: a list without gaps, and names, expected in the braces; there is %s as key",
+                      c->info->name, lua_isinteger(L, -2) ? "a number" : spec_what(L, -2));
         }
     }
     if (wrong) layer_key_fail(c, wrong);

@@ -1,6 +1,7 @@
 /* Attributes of a layer, from Lua values. What they may be is in the op table. */
 #include "frontend/lua/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MAX_NUMBERS = 2 * MAX_SPATIAL };
@@ -19,8 +20,8 @@ static const char *attr_wanted(AttrType type) {
 }
 
 static void attr_fail(Layer *c, const AttrInfo *info, int value) {
-    spec_fail(c->L, c->line, "%s: %s: %s expected, a %s came", c->info->name, info->name, attr_wanted(info->type),
-              value_test(c->L, value) ? "tensor" : luaL_typename(c->L, value));
+    spec_fail(c->L, c->line, "%s: %s: %s expected, %s came", c->info->name, info->name, attr_wanted(info->type),
+              spec_what(c->L, value));
 }
 
 static bool attr_is_list(const AttrInfo *info) { return info->type == ATTR_DIMS || info->type == ATTR_PADS; }
@@ -53,6 +54,8 @@ void layer_attr_read(Layer *c, const AttrInfo *info) {
     else if (info->type != ATTR_BOOL && type == LUA_TNUMBER) v[0] = lua_tonumber(L, -1);
     else if (attr_is_list(info) && type == LUA_TTABLE) n = read_numbers(c, info, v);
     else attr_fail(c, info, -1);
+    for (int i = 0; i < n; i++)
+        if (isnan(v[i])) v[i] = NAN; /* without its sign, which differs between machines */
     Diag d = {0};
     if (!attr_set(c->op, info, &c->attr, v, n, &d)) spec_fail(L, c->line, "%s: %s", c->info->name, d.text);
 }
@@ -100,7 +103,7 @@ void layer_key_fail(Layer *c, const char *key) {
 const char *layer_text(Layer *c, const char *key, size_t most) {
     lua_State *L = c->L;
     if (lua_type(L, -1) != LUA_TSTRING)
-        spec_fail(L, c->line, "%s: %s: a string expected, a %s came", c->info->name, key, luaL_typename(L, -1));
+        spec_fail(L, c->line, "%s: %s: a string expected, %s came", c->info->name, key, spec_what(L, -1));
     const char *text = lua_tostring(L, -1);
     if (lua_rawlen(L, -1) > most)
         spec_fail(L, c->line, "%s: %s: more than %zu characters", c->info->name, key, most);

@@ -15,7 +15,7 @@ static const char *const removed[] = {
 
 /* Metamethod __index of the globals. */
 static int unknown_global(lua_State *L) {
-    const char *names[512], *word = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    const char *names[512], *word = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : spec_what(L, 2);
     size_t n = 0;
     for (size_t i = 0; i < COUNT_OF(removed); i++)
         if (strcmp(word, removed[i]) == 0) spec_fail(L, 0, "'%s' is not available in a spec", word);

@@ -25,8 +25,8 @@ static void output_pop(lua_State *L, const char *name) {
     Spec *s = spec_of(L);
     AddOutput o = {s, name, value_test(L, -1)};
     if (!o.node)
-        spec_fail(L, s->return_line, "the spec must return tensors (" OUTPUT_FORM "); '%.100s' is a %s", name,
-                  luaL_typename(L, -1));
+        spec_fail(L, s->return_line, "the spec must return tensors (" OUTPUT_FORM "); '%.100s' is %s", name,
+                  spec_what(L, -1));
     if (s->graph->n_out == SPEC_INPUTS) spec_fail(L, s->return_line, "more than %d outputs", SPEC_INPUTS);
     spec_guarded(L, add_output, &o);
     lua_pop(L, 1);
@@ -48,7 +48,7 @@ static void outputs_named(lua_State *L) {
     size_t n = 0;
     int line = spec_of(L)->return_line;
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING) spec_fail(L, line, "the spec must return all outputs with names, or none");
+        if (lua_type(L, -2) != LUA_TSTRING) spec_fail(L, line, "the spec must return a list without gaps, or names for all outputs (" OUTPUT_FORM ")");
         if (n == SPEC_INPUTS) spec_fail(L, line, "more than %d outputs", SPEC_INPUTS);
         names[n++] = lua_tostring(L, -2);
         if (strlen(names[n - 1]) != lua_rawlen(L, -2)) spec_fail(L, line, "a zero byte in the name of an output");
@@ -83,8 +83,8 @@ void outputs_add(lua_State *L) {
         return;
     }
     if (lua_type(L, 1) != LUA_TTABLE)
-        spec_fail(L, s->return_line, "the spec must return a tensor or a table of them (" OUTPUT_FORM "); it returns a %s",
-                  luaL_typename(L, 1));
+        spec_fail(L, s->return_line, "the spec must return a tensor or a table of them (" OUTPUT_FORM "); it returns %s",
+                  spec_what(L, 1));
     lua_Unsigned n = lua_rawlen(L, 1), keys = count_keys(L, SPEC_INPUTS);
     if (keys == 0) spec_fail(L, s->return_line, "the spec must return at least one tensor (" OUTPUT_FORM ")");
     if (n == keys) outputs_list(L, n);

@@ -52,14 +52,14 @@ static void param_keep(lua_State *L, const char *name) {
 int spec_param(lua_State *L) {
     Spec *s = spec_of(L);
     if (lua_type(L, 1) != LUA_TSTRING)
-        return spec_fail(L, 0, "param: a name expected, as in param(\"classes\", 10); a %s came", luaL_typename(L, 1));
+        return spec_fail(L, 0, "param: a name expected, as in param(\"classes\", 10); %s came", spec_what(L, 1));
     const char *name = lua_tostring(L, 1), *value;
     if (!graph_is_name(name) || strlen(name) != lua_rawlen(L, 1) || strlen(name) > SPEC_NAME)
         return spec_fail(L, 0, "param: '%.200s' is not a name", name);
     int type = lua_type(L, 2);
     if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN)
         return spec_fail(L, 0, "param: a default expected for '%s': a number, a string or true or false; %s came", name,
-                         type == LUA_TNONE ? "nothing" : luaL_typename(L, 2));
+                         spec_what(L, 2));
     param_keep(L, name);
     for (int i = s->option->n_set - 1; i >= 0; i--) /* the last one holds */
         if (set_is(s->option->set[i], name, &value)) return push_set(L, s->option->set[i], value);

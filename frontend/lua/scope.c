@@ -57,10 +57,10 @@ int spec_scope(lua_State *L) {
     Spec *s = spec_of(L);
     size_t outer = s->n_prefix;
     if (lua_type(L, 1) != LUA_TSTRING && !lua_isinteger(L, 1))
-        return spec_fail(L, 0, "scope: a name expected first, as in scope(\"layer1\", function() … end); a %s came",
-                         luaL_typename(L, 1));
+        return spec_fail(L, 0, "scope: a name expected first, as in scope(\"layer1\", function() … end); %s came",
+                         spec_what(L, 1));
     if (lua_type(L, 2) != LUA_TFUNCTION)
-        return spec_fail(L, 0, "scope: a function expected after the name; a %s came", luaL_typename(L, 2));
+        return spec_fail(L, 0, "scope: a function expected after the name; %s came", spec_what(L, 2));
     scope_enter(L, lua_tostring(L, 1)); /* a number becomes its text in place */
     lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
     s->depth--;

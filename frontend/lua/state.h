@@ -72,9 +72,12 @@ void spec_diag_memory(Spec *s);
 /* Calls work(arg), which may use the arena and set the diagnostic but not call Lua. If it does the
  * latter, or if the arena is full, the spec is stopped. */
 void spec_guarded(lua_State *L, void (*work)(void *), void *arg);
+/* What stands at this index, for messages: "a number", "nil", "nothing". */
+const char *spec_what(lua_State *L, int index);
 /* Copies a text to the arena. */
 const char *spec_keep(lua_State *L, const char *text);
-/* "; did you mean 'pad'?" or "", in buf. Sorts `names`, so that of two equally near names always the same is chosen. */
+/* "; did you mean 'pad'?" or "", in buf: the nearest of `names`, or one that `word` begins with (kernel_size).
+ * Sorts `names`, so that of two equally near ones always the same is chosen. */
 const char *spec_nearest(char buf[SPEC_NAME], const char *word, const char **names, size_t n);
 
 /* ---- the sandbox: sandbox.c, library.c, text_library.c --------------------------------------- */

@@ -194,8 +194,10 @@ int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_
     const Type *t = &k->buf[buf].type;
     Type reg = {.dtype = t->dtype};
     if (extra > 0) {
+        char letter = 'p';
+        while (type_find(t, letter) >= 0) letter++;
         axis_of[reg.rank] = -1;
-        reg.axis[reg.rank++] = (Axis){'x', (int32_t)extra, 0, 0};
+        reg.axis[reg.rank++] = (Axis){letter, (int32_t)extra, 0, 0};
     }
     for (int i = 0; i < t->rank; i++) {
         bool last_chance = i == t->rank - 1 && reg.rank == 0;

@@ -52,7 +52,7 @@ typedef struct Tile {
 /* The tile that all these accesses share; false with a message if their outer parts differ. */
 bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile *tile, Diag *d);
 /* A REG buffer for it: the axes of extent above 1 (or one of extent 1), with the buffer's letters;
- * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis x of this extent first. */
+ * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this extent first. */
 int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES]);
 
 /* Calls fn on every loop with this name; fn returns the list that takes its place, NULL if it failed.

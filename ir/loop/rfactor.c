@@ -1,6 +1,6 @@
 /* rfactor c 4 -> ci
  *
- *   for c 18 { for o { y[o] += e(c, o) } }   →   reg part : f32[x4 o16] {
+ *   for c 18 { for o { y[o] += e(c, o) } }   →   reg part : f32[p4 o16] {
  *                                                    for ci 4 { for o { part[ci, o] = 0 } }
  *                                                    for c 4 { for ci 4 { for o { part[ci, o] += e(4*c + ci, o) } } }
  *                                                    for ci 2 { for o { part[ci, o] += e(ci + 16, o) } }

@@ -38,6 +38,16 @@ static const Affine *stage_sub(Kernel *k, const Stage *s, const Affine *sub) {
 
 static const Affine *stage_map(Rewrite *r, const Affine *sub) { return stage_sub(r->k, r->ctx, sub); }
 
+static const char *copy_name(Kernel *k, char letter) {
+    const char *name = arena_printf(k->arena, "%c_copy", letter);
+    for (int i = 2;; i++) {
+        bool taken = false;
+        for (int v = 0; v < k->n_var; v++) taken |= strcmp(k->var[v].name, name) == 0;
+        if (!taken) return name;
+        name = arena_printf(k->arena, "%c_copy%d", letter, i);
+    }
+}
+
 /* The loops of a copy between buffer and register, named after the loops that the uses have there. */
 static Stmt *stage_copy(Kernel *k, const Stage *s, const Access *like, bool in) {
     Arena *a = k->arena;
@@ -47,7 +57,7 @@ static Stmt *stage_copy(Kernel *k, const Stage *s, const Access *like, bool in) 
     for (int i = 0; i < t->rank; i++) sub[i] = affine_offset(s->tile.outer[i], s->tile.lo[i]);
     for (int i = 0; i < reg->rank; i++) {
         Affine inner = affine_add(a, like->sub[s->axis_of[i]], affine_scale(a, s->tile.outer[s->axis_of[i]], -1));
-        const char *name = inner.n == 1 ? k->var[inner.term[0].var].name : arena_printf(a, "%c_copy", reg->axis[i].letter);
+        const char *name = inner.n == 1 ? k->var[inner.term[0].var].name : copy_name(k, reg->axis[i].letter);
         var[i] = kernel_add_var(k, name, reg->axis[i].extent);
         reg_sub[i] = affine_var(a, var[i]);
         sub[s->axis_of[i]] = affine_add(a, sub[s->axis_of[i]], reg_sub[i]);
@@ -73,14 +83,6 @@ static bool sets_tile(Kernel *k, const Stage *s, const Stmt *store) {
     return true;
 }
 
-static bool reads(Kernel *k, const Stmt *store, int buf) {
-    AccessList list = {0};
-    Stmt alone = *store;
-    alone.next = NULL;
-    accesses_collect(k->arena, &alone, buf, &list);
-    return list.n > 1;
-}
-
 /* The store that stands for `original` in the rewritten list, by position in textual order. */
 static Stmt *stmt_at(Stmt *s, int *index) {
     for (; s; s = s->next) {
@@ -100,6 +102,53 @@ static bool stmt_index(const Stmt *s, const Stmt *wanted, int *index) {
     return false;
 }
 
+static AccessList accesses_of(Kernel *k, const Stmt *s, int buf) {
+    AccessList list = {0};
+    Stmt alone = *s;
+    alone.next = NULL;
+    accesses_collect(k->arena, &alone, buf, &list);
+    return list;
+}
+
+/* The statement of the list that is or holds `store`. */
+static const Stmt *child_with(const Stmt *body, const Stmt *store) {
+    int index;
+    for (; body; body = body->next) {
+        Stmt alone = *body;
+        alone.next = NULL;
+        index = 0;
+        if (body == store || (alone.body && stmt_index(alone.body, store, &index))) return body;
+    }
+    return NULL;
+}
+
+/* Nothing is read that the register does not hold yet: the first store sets the tile without reading it,
+ * and what stands in a loop with it uses only the element just set. */
+static bool starts_fresh(Kernel *k, const Stage *s, const Stmt *body, const Stmt *first) {
+    if (!sets_tile(k, s, first) || accesses_of(k, first, s->buf).n > 1) return false;
+    AccessList beside = accesses_of(k, child_with(body, first), s->buf);
+    for (int i = 0; i < beside.n; i++)
+        if (!subs_equal(k, s->buf, beside.v[i].sub, first->sub)) return false;
+    return true;
+}
+
+/* The last store may go to the buffer itself: it sets the tile, nothing in a loop with it uses the
+ * register, and what it reads is the element it sets, once. */
+static bool ends_direct(Kernel *k, const Stage *s, const Stmt *body, const Stmt *last) {
+    if (!sets_tile(k, s, last)) return false;
+    const Stmt *child = child_with(body, last);
+    AccessList beside = accesses_of(k, child, s->buf);
+    for (int i = 0; i < beside.n; i++)
+        if (beside.v[i].stmt != last || !subs_equal(k, s->buf, beside.v[i].sub, last->sub)) return false;
+    for (const Stmt *loop = child; loop != last; loop = loop->body) {
+        if (loop->kind != STMT_FOR || loop->body->next) return false;
+        bool moves = false;
+        for (int i = 0; i < k->buf[s->buf].type.rank; i++) moves |= affine_coef(&last->sub[i], loop->var) != 0;
+        if (!moves) return false;
+    }
+    return true;
+}
+
 static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     Stage *s = ctx;
     AccessList list = {0};
@@ -114,8 +163,8 @@ static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     const Stmt *first = list.v[0].stmt, *last = list.v[list.n - 1].stmt;
     bool written = false;
     for (int i = 0; i < list.n; i++) written |= list.v[i].write;
-    bool copy_in = !(sets_tile(k, s, first) && !reads(k, first, s->buf));
-    bool direct = written && first != last && sets_tile(k, s, last);
+    bool copy_in = !starts_fresh(k, s, loop->body, first);
+    bool direct = written && first != last && ends_direct(k, s, loop->body, last);
     int index = 0;
     stmt_index(loop->body, last, &index);
 

@@ -178,6 +178,9 @@ static bool check_store(Walk *w, const Stmt *s) {
 
 static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
     if (s->var < 0 || s->var >= w->k->n_var || w->var_seen[s->var]) return verify_fail(w->k, w->d, "two loops share a variable");
+    for (int i = 0; i < w->k->n_var; i++)
+        if (w->var_live[i] && strcmp(w->k->var[i].name, w->k->var[s->var].name) == 0)
+            return verify_fail(w->k, w->d, "loop %s is inside another one of that name", w->k->var[s->var].name);
     if (!s->body) return verify_fail(w->k, w->d, "loop %s is empty", w->k->var[s->var].name);
     if (s->mark == MARK_PAR && !par_may)
         return verify_fail(w->k, w->d, "par loop %s is not outermost: par loops come first, each alone in the one around it", w->k->var[s->var].name);

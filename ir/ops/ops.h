@@ -10,7 +10,7 @@
     bool name##_shape(Node *n, Diag *d);                                                           \
     int name##_params(const Node *n, ParamSpec out[4], Diag *d);                                   \
     void name##_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out);         \
-    void name##_lower(struct Lower *l, const Node *n) __attribute__((weak)); /* until all are written */
+    void name##_lower(struct Lower *l, const Node *n);
 #define POINTWISE(...)
 #define ATTR(...)
 #define END(id)
@@ -19,7 +19,7 @@
 /* Shared by all pointwise rows: their meaning is the formula. */
 bool pointwise_shape(Node *n, Diag *d);
 void pointwise_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out);
-void pointwise_lower(struct Lower *l, const Node *n) __attribute__((weak));
+void pointwise_lower(struct Lower *l, const Node *n);
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 

@@ -41,10 +41,16 @@ static const double exp_rel = 2 * EXP_ULPS * 0x1p-24;
 
 static double err_at(const RefTensor *x, int64_t i) { return x->err ? x->err[i] : 0; }
 
-/* a of the essay above. */
+/* a of the essay above. −∞ stays −∞ and its exp is 0. */
 static double argument_err(const Column *c, const RefTensor *x, int64_t i) {
     double e = err_at(x, i);
-    return e + unit * (c->max - x->v[i] + e + c->max_err);
+    return x->v[i] == -INFINITY ? e : e + unit * (c->max - x->v[i] + e + c->max_err);
+}
+
+/* e^t·r, where a large a meets a t so far below 0 that the product is nothing. */
+static double exp_times_r(double t, double a) {
+    double grown = a < 1 ? exp(t) * expm1(a) : exp(t + a) - exp(t);
+    return grown * (1 + exp_rel) + exp(t) * exp_rel;
 }
 
 static Column column_make(const RefTensor *x, int64_t base, int64_t stride, int64_t n, bool with_err) {
@@ -62,19 +68,18 @@ static Column column_make(const RefTensor *x, int64_t base, int64_t stride, int6
     for (int64_t i = base; i < end; i += stride) {
         double a = argument_err(&c, x, i);
         c.max_a = c.max_a > a ? c.max_a : a;
-        weighted += exp(x->v[i] - c.max) / sum * (expm1(a) * (1 + exp_rel) + exp_rel);
+        weighted += exp_times_r(x->v[i] - c.max, a) / sum;
     }
     double gamma = ref_gamma((double)n + 1); /* one more for the terms that exp flushed */
     c.rel_sum = weighted * (1 + gamma) + gamma;
     return c;
 }
 
-static double softmax_err(const Column *c, double a, double y) {
-    double most = 1 + ref_gamma((double)c->n + 2);
+static double softmax_err(const Column *c, double a, double z) {
+    double most = 1 + ref_gamma((double)c->n + 2), g = ref_gamma(2);
     if (!(c->rel_sum < 1)) return most;
-    /* (1 + r)(1 + γ_2)/(1 − R) − 1, without losing digits */
-    double r = expm1(a) * (1 + exp_rel) + exp_rel, g = ref_gamma(2);
-    double err = y * ((r + g + r * g + c->rel_sum) / (1 - c->rel_sum)) + TINY;
+    /* y·((1 + r)(1 + γ_2)/(1 − R) − 1), without losing digits */
+    double err = (exp_times_r(z, a) * (1 + g) + exp(z) * (g + c->rel_sum)) / (1 - c->rel_sum) + TINY;
     return err < most ? err : most;
 }
 
@@ -98,7 +103,7 @@ static void each_column(const Node *n, const RefTensor *x, RefTensor *out, bool 
             out->v[i] = logarithm ? z : exp(z);
             if (!out->err) continue;
             double a = argument_err(&c, x, i);
-            out->err[i] = logarithm ? logsoftmax_err(&c, a, z) : softmax_err(&c, a, exp(z));
+            out->err[i] = logarithm ? logsoftmax_err(&c, a, z) : softmax_err(&c, a, z);
         }
     }
 }

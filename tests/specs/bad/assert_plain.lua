@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: assert_plain.lua:2: assertion failed!
 assert(false)

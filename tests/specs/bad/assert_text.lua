@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: assert_text.lua:2: classes must be even
 assert(nil, 'classes must be even')

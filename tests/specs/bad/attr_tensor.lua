@@ -1,3 +1,3 @@
--- expect: ?
+-- expect: attr_tensor.lua:3: conv: kernel: a number or a list of numbers expected, a tensor came
 local x = input { "x", 4, 8, 8 }
 return x:conv { 8, x }

@@ -1,3 +1,9 @@
--- expect: ?
--- seconds: 0.2
-table.concat({}, '', 1, 1 << 60)
+-- expect: concat_far.lua:9: invalid value (nil) at index 10 in table for 'concat'
+-- seconds: 0.1
+local t = {}
+for i = 1, 9 do t[i] = 1 end
+t[17] = 1
+for i = 4, 62 do t[1 << i] = 1 end
+t[math.maxinteger] = 1
+assert(#t > 1 << 40, #t)
+table.concat(t)

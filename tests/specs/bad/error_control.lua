@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: error_control.lua:2: a b [31mc
 error('a\nb\27[31mc')

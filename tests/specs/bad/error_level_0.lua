@@ -1,3 +1,3 @@
--- expect: ?
+-- expect: error_level_0.lua:3: no place
 
 error('no place', 0)

@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: error_nil.lua:2: error() wants a message; nil came
 error()

@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: error_table.lua:2: error() wants a message; a table came
 error({})

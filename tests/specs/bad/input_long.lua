@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: input_long.lua:2: input: a name, the channels and at most 3 extents expected: input { "name", channels, height, width }
 return input { 'x', 1, 2, 3, 4, 5 }

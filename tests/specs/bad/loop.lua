@@ -1,3 +1,3 @@
--- expect: ?
--- seconds: 0.2
+-- expect: loop.lua:3: the spec runs for more than 0.1 s
+-- seconds: 0.1
 while true do end

@@ -1,4 +1,4 @@
--- expect: ?
+-- expect: memory_concat.lua:6: the spec uses more than 16 MB
 -- memory: 16
 local t = {}
 local s = ('x'):rep(1 << 20)

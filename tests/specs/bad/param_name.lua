@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: param_name.lua:2: param: 'a b' is not a name
 param('a b', 1)

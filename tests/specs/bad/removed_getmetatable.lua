@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: removed_getmetatable.lua:2: 'getmetatable' is not available in a spec
 getmetatable('').__index = nil

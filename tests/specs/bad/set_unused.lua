@@ -1,4 +1,4 @@
--- expect: ?
+-- expect: --set clases=4: set_unused.lua has no param("clases"); did you mean 'classes'?
 -- set: classes=3
 -- set: clases=4
 -- kind: usage

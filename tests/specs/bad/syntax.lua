@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: syntax.lua:2: unexpected symbol near '='
 local x = = 1

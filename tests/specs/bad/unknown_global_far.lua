@@ -1,2 +1,2 @@
--- expect: ?
+-- expect: unknown_global_far.lua:2: unknown name 'frobnicate'
 return frobnicate(1)

@@ -1,3 +1,9 @@
--- expect: ?
--- seconds: 0.2
-table.unpack({}, 1, 1 << 40)
+-- expect: unpack_far.lua:9: too many results to unpack
+-- seconds: 0.1
+local t = {}
+for i = 1, 9 do t[i] = 1 end
+t[17] = 1
+for i = 4, 62 do t[1 << i] = 1 end
+t[math.maxinteger] = 1
+assert(#t > 1 << 40, #t)
+table.unpack(t)

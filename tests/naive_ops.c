@@ -1,0 +1,196 @@
+#include "tests/naive_ops.h"
+#include "runtime/reference.h"
+#include "tests/random_nest.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static double rnd(const Naive *e, double x) { return e->narrow ? (double)(float)x : x; }
+
+static void term(Naive *e, double x) {
+    assert_true(e->n < (int)COUNT_OF(e->term));
+    e->term[e->n++] = x;
+}
+
+static double total(Naive *e) {
+    double sum = 0;
+    while (e->n) {
+        int i = e->narrow ? random_in(&e->seed, 0, e->n - 1) : 0;
+        sum = rnd(e, sum + e->term[i]);
+        e->term[i] = e->term[--e->n];
+    }
+    return sum;
+}
+
+/* Element (n, c, position) of a plain tensor; `inside` false: the position is in the padding. */
+static double at(const RefTensor *t, int64_t n, int64_t c, const int64_t *p, bool *inside) {
+    int64_t i = n * t->type.axis[1].extent + c;
+    *inside = true;
+    for (int k = 2; k < t->type.rank; k++) {
+        if (p[k - 2] < 0 || p[k - 2] >= t->type.axis[k].extent) *inside = false;
+        i = i * t->type.axis[k].extent + p[k - 2];
+    }
+    return *inside ? t->v[i] : 0;
+}
+
+/* The next tuple below the extents, row-major; false after the last. */
+static bool next(int64_t *v, const int64_t *extent, int n) {
+    for (int i = n - 1; i >= 0; i--) {
+        if (++v[i] < extent[i]) return true;
+        v[i] = 0;
+    }
+    return false;
+}
+
+typedef struct Windowing {
+    int n;
+    int64_t kernel[3], stride[3], dilation[3], lo[3];
+} Windowing;
+
+static Windowing windowing(const Dims *kernel, const Dims *stride, const Dims *dilation, const Pads *pad) {
+    Windowing w = {.n = kernel->n};
+    for (int i = 0; i < w.n; i++) {
+        w.kernel[i] = kernel->v[i];
+        w.stride[i] = stride->v[i];
+        w.dilation[i] = dilation ? dilation->v[i] : 1;
+        w.lo[i] = pad->lo[i];
+    }
+    return w;
+}
+
+static void place(const Windowing *w, const int64_t *o, const int64_t *k, int64_t *p) {
+    for (int i = 0; i < w->n; i++) p[i] = o[i] * w->stride[i] + k[i] * w->dilation[i] - w->lo[i];
+}
+
+static double naive_conv(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o) {
+    const CONV_attr *c = &n->attr.CONV;
+    Windowing w = windowing(&c->kernel, &c->stride, &c->dilation, &c->pad);
+    int64_t in_group = in[1]->type.axis[1].extent, out_group = c->out / c->groups, k[3] = {0}, p[3];
+    bool inside;
+    do {
+        place(&w, o + 2, k, p);
+        for (int64_t i = 0; i < in_group; i++) {
+            double x = at(in[0], o[0], o[1] / out_group * in_group + i, p, &inside);
+            term(e, rnd(e, x * at(in[1], o[1], i, k, &inside)));
+        }
+    } while (next(k, w.kernel, w.n));
+    if (in[2]) term(e, in[2]->v[o[1]]);
+    return total(e);
+}
+
+static double naive_dense(Naive *e, const RefTensor *const *in, const int64_t *o) {
+    int64_t c = in[0]->type.axis[1].extent;
+    for (int64_t i = 0; i < c; i++) term(e, rnd(e, in[0]->v[o[0] * c + i] * in[1]->v[o[1] * c + i]));
+    if (in[2]) term(e, in[2]->v[o[1]]);
+    return total(e);
+}
+
+static double naive_maxpool(const Node *n, const RefTensor *x, const int64_t *o) {
+    const MAXPOOL_attr *a = &n->attr.MAXPOOL;
+    Windowing w = windowing(&a->kernel, &a->stride, &a->dilation, &a->pad);
+    int64_t k[3] = {0}, p[3];
+    double max = -INFINITY;
+    bool inside;
+    do {
+        place(&w, o + 2, k, p);
+        double v = at(x, o[0], o[1], p, &inside);
+        if (inside && v > max) max = v;
+    } while (next(k, w.kernel, w.n));
+    return max;
+}
+
+static double naive_avgpool(Naive *e, const Node *n, const RefTensor *x, const int64_t *o) {
+    const AVGPOOL_attr *a = &n->attr.AVGPOOL;
+    Windowing w = windowing(&a->kernel, &a->stride, NULL, &a->pad);
+    int64_t k[3] = {0}, p[3], count = 0;
+    bool inside;
+    do {
+        place(&w, o + 2, k, p);
+        double v = at(x, o[0], o[1], p, &inside);
+        if (inside) term(e, v);
+        count += inside || a->count_pad;
+    } while (next(k, w.kernel, w.n));
+    double sum = total(e);
+    return e->narrow ? rnd(e, sum * rnd(e, 1.0 / (double)count)) : sum / (double)count;
+}
+
+static double naive_mean(Naive *e, const RefTensor *x, const int64_t *o) {
+    int64_t planes = (int64_t)x->type.axis[0].extent * x->type.axis[1].extent, n = type_elements(&x->type) / planes;
+    for (int64_t i = 0; i < n; i++) term(e, x->v[(o[0] * x->type.axis[1].extent + o[1]) * n + i]);
+    return rnd(e, total(e) / (double)n);
+}
+
+/* As a float kernel would: the scale and the shift first. */
+static double naive_batchnorm(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o) {
+    bool inside;
+    double x = at(in[0], o[0], o[1], o + 2, &inside), mean = in[3]->v[o[1]];
+    double s = in[1]->v[o[1]] / sqrt(in[4]->v[o[1]] + (double)n->attr.BATCHNORM.eps);
+    if (!e->narrow) return (x - mean) * s + in[2]->v[o[1]];
+    return rnd(e, rnd(e, x * rnd(e, s)) + rnd(e, in[2]->v[o[1]] - mean * s));
+}
+
+static double naive_softmax(Naive *e, const RefTensor *x, const int64_t *o, bool logarithm) {
+    bool inside;
+    double max = -INFINITY;
+    for (int64_t c = 0; c < x->type.axis[1].extent; c++) max = fmax(max, at(x, o[0], c, o + 2, &inside));
+    for (int64_t c = 0; c < x->type.axis[1].extent; c++)
+        term(e, rnd(e, exp(rnd(e, at(x, o[0], c, o + 2, &inside) - max))));
+    double sum = total(e), t = rnd(e, at(x, o[0], o[1], o + 2, &inside) - max);
+    return logarithm ? rnd(e, t - rnd(e, log(sum))) : rnd(e, rnd(e, exp(t)) / sum);
+}
+
+static double naive_concat(const Node *n, const RefTensor *const *in, const int64_t *o) {
+    bool inside;
+    int64_t c = o[1];
+    for (int i = 0; i < n->n_in; i++) {
+        if (c < in[i]->type.axis[1].extent) return at(in[i], o[0], c, o + 2, &inside);
+        c -= in[i]->type.axis[1].extent;
+    }
+    return NAN;
+}
+
+/* What a pointwise row must mean. A row without a case here fails the test. */
+static double naive_pointwise(const Naive *e, const Node *n, double x, double y) {
+    const char *name = op_table[n->op].name;
+    if (strcmp(name, "add") == 0) return rnd(e, x + y);
+    if (strcmp(name, "relu") == 0) return fmax(x, 0);
+    if (strcmp(name, "leakyrelu") == 0) return x > 0 ? x : rnd(e, (double)n->attr.LEAKYRELU.alpha * x);
+    if (strcmp(name, "relu6") == 0) return fmin(fmax(x, 0), 6);
+    if (strcmp(name, "tanh") == 0) return rnd(e, tanh(x));
+    if (strcmp(name, "sigmoid") == 0) return rnd(e, 0.5 + 0.5 * tanh(0.5 * x));
+    fail_msg("tests/naive_ops.c does not know %s", name);
+    return NAN;
+}
+
+static double naive(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o, int64_t i) {
+    if (op_table[n->op].flags & OPF_POINTWISE)
+        return naive_pointwise(e, n, in[0]->v[i], n->n_in > 1 ? in[1]->v[i] : 0);
+    if (n->op == OP_CONV) return naive_conv(e, n, in, o);
+    if (n->op == OP_DENSE) return naive_dense(e, in, o);
+    if (n->op == OP_MAXPOOL) return naive_maxpool(n, in[0], o);
+    if (n->op == OP_AVGPOOL) return naive_avgpool(e, n, in[0], o);
+    if (n->op == OP_GLOBALAVGPOOL) return naive_mean(e, in[0], o);
+    if (n->op == OP_BATCHNORM) return naive_batchnorm(e, n, in, o);
+    if (n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX) return naive_softmax(e, in[0], o, n->op == OP_LOGSOFTMAX);
+    if (n->op == OP_FLATTEN) return in[0]->v[i];
+    if (n->op == OP_CONCAT) return naive_concat(n, in, o);
+    fail_msg("tests/naive_ops.c does not know %s", op_table[n->op].name);
+    return NAN;
+}
+
+RefTensor *naive_node(Arena *a, Naive *e, const Node *n, RefTensor *const *value) {
+    RefTensor *out = ref_tensor_new(a, &n->type, false);
+    const RefTensor *in[8] = {NULL};
+    int64_t o[MAX_AXES] = {0}, extent[MAX_AXES], i = 0;
+    for (int k = 0; k < n->n_in; k++) in[k] = value[n->in[k]->id];
+    for (int k = 0; k < out->type.rank; k++) extent[k] = out->type.axis[k].extent;
+    do {
+        out->v[i] = naive(e, n, in, o, i);
+        i++;
+    } while (next(o, extent, out->type.rank));
+    return out;
+}

@@ -1,0 +1,9 @@
+-- expect: input_far.lua:9: input: a name, the channels and at most 3 extents expected: input { "name", channels, height, width }
+-- seconds: 0.1
+local t = {}
+for i = 1, 9 do t[i] = 1 end
+t[17] = 1
+for i = 4, 62 do t[1 << i] = 1 end
+t[math.maxinteger] = 1
+assert(#t > 1 << 40, #t)
+input(t)

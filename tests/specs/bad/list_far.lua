@@ -1,0 +1,9 @@
+-- expect: list_far.lua:9: conv: kernel: a plain list of numbers expected
+-- seconds: 0.1
+local t = {}
+for i = 1, 9 do t[i] = 1 end
+t[17] = 1
+for i = 4, 62 do t[1 << i] = 1 end
+t[math.maxinteger] = 1
+assert(#t > 1 << 40, #t)
+input { 'x', 3, 3 }:conv { 3, t }

@@ -1,0 +1,147 @@
+/* Random nests under random schedules: every step that is accepted keeps the meaning. The plain nest,
+ * the scheduled nest and its text read back are interpreted, the scheduled one is compiled: the
+ * last three agree to the bit, and with the first too unless a step changed the order of a sum.
+ *
+ *   test_schedule [N [FIRST]] */
+#include "codegen/compile.h"
+#include "codegen/target.h"
+#include "runtime/interp.h"
+#include "tests/random_nest.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int n_cases = 150;
+static uint64_t first_seed = 1;
+
+static const char *random_var(const Kernel *k, uint64_t *seed) { return k->var[random_in(seed, 0, k->n_var - 1)].name; }
+
+static const char *random_order(Arena *a, const Kernel *k, uint64_t *seed) {
+    Text t = {.arena = a};
+    int *place = ARENA_ARRAY(a, int, k->n_var);
+    for (int i = 0; i < k->n_var; i++) place[i] = i;
+    for (int i = k->n_var - 1; i > 0; i--) {
+        int j = random_in(seed, 0, i), swap = place[i];
+        place[i] = place[j];
+        place[j] = swap;
+    }
+    text_add(&t, "order");
+    for (int i = 0; i < k->n_var; i++) {
+        bool seen = false; /* names repeat */
+        for (int j = 0; j < i; j++) seen |= strcmp(k->var[place[i]].name, k->var[place[j]].name) == 0;
+        if (!seen) text_add(&t, " %s", k->var[place[i]].name);
+    }
+    return text_get(&t);
+}
+
+static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *seed) {
+    const char *var = random_var(k, seed);
+    switch (random_in(seed, 0, 7)) {
+    case 0:
+    case 1: return arena_printf(a, "split %s %d -> s%d t%d", var, random_in(seed, 1, 9), number, number);
+    case 2: return random_order(a, k, seed);
+    case 3: return arena_printf(a, "stage %s at %s -> acc", k->buf[random_in(seed, 0, k->n_buf - 1)].name, var);
+    case 4: return arena_printf(a, "rfactor %s %d -> r%d", var, random_in(seed, 2, 5), number);
+    case 5: return arena_printf(a, "par %s", var);
+    case 6: return arena_printf(a, "unroll %s", var);
+    default: return arena_printf(a, "vec %s", var);
+    }
+}
+
+typedef struct Tally { int tried, legal, native; } Tally;
+
+static bool schedule_randomly(Kernel *k, uint64_t *seed, Tally *tally) {
+    bool reordered = false;
+    for (int i = 0; i < 10; i++) {
+        const char *step = random_step(k->arena, k, i, seed);
+        Diag d = {0};
+        tally->tried++;
+        if (!kernel_schedule(k, step, NULL, &d)) {
+            assert_true(d.text[0] != '\0');
+            continue;
+        }
+        tally->legal++;
+        reordered |= strncmp(step, "order", 5) == 0 || strncmp(step, "rfactor", 7) == 0;
+    }
+    return reordered;
+}
+
+static void compare(const Kernel *k, void **x, void **y, bool to_the_bit, const char *what, uint64_t seed) {
+    for (int b = 0; b < k->n_param; b++) {
+        const float *u = x[b], *v = y[b];
+        for (int64_t i = 0; i < type_memory_elements(&k->buf[b].type); i++) {
+            if (memcmp(&u[i], &v[i], sizeof *u) == 0 || (isnan(u[i]) && isnan(v[i]))) continue;
+            if (!to_the_bit && fabs((double)u[i] - (double)v[i]) <= 1e-4 * (1 + fabs((double)u[i]))) continue;
+            fail_msg("seed %llu: %s: %s[%lld] is %.9g, not %.9g\n%s", (unsigned long long)seed, what, k->buf[b].name, (long long)i, (double)v[i],
+                     (double)u[i], kernel_text(k->arena, k));
+        }
+    }
+}
+
+static void run(const Kernel *k, void **buf, bool fma) {
+    Diag d = {0};
+    if (!interp_run(k, buf, 0, kernel_tasks(k), fma, &d)) fail_msg("%s", d.text);
+}
+
+static void run_case(uint64_t number, const Target *t, Tally *tally) {
+    Diag d = {0};
+    uint64_t seed = number;
+    Arena *a = arena_open(&d);
+    if (!ARENA_TRY(a)) fail_msg("out of memory");
+    Kernel *plain = random_nest(a, &seed), *k = kernel_clone(a, plain);
+    bool reordered = schedule_randomly(k, &seed, tally);
+    Lexer l;
+    lex_open(&l, a, "text", kernel_text(a, k), &d);
+    Kernel *again = kernel_parse(&l);
+    if (!again || !kernel_verify(again, &d)) fail_msg("seed %llu: %s\n%s", (unsigned long long)number, d.text, kernel_text(a, k));
+    void **buf[4];
+    for (int i = 0; i < 4; i++) {
+        uint64_t data = number;
+        buf[i] = random_buffers(plain, &data);
+    }
+    run(plain, buf[0], t->fma);
+    run(k, buf[1], t->fma);
+    run(again, buf[2], t->fma);
+    compare(k, buf[0], buf[1], !reordered, "the scheduled nest", number);
+    compare(k, buf[1], buf[2], true, "the nest read back", number);
+    CodeLib *code;
+    CodeOptions o = {.threads = 1};
+    if (code_open(&code, (const Kernel *const[]){k}, 1, t, &o, &d)) {
+        code_fn(code, 0)(buf[3], NULL, 0, (intptr_t)kernel_tasks(k));
+        compare(k, buf[1], buf[3], true, "native code", number);
+        code_close(code);
+        tally->native++;
+    } else if (d.kind != DIAG_UNSUPPORTED) {
+        fail_msg("seed %llu: %s", (unsigned long long)number, d.text);
+    }
+    for (int i = 0; i < 4; i++) random_buffers_free(plain, buf[i]);
+    arena_close(a);
+}
+
+static void test_random_schedules(void **state) {
+    (void)state;
+    static const char *const cpus[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "native"};
+    Tally tally = {0};
+    for (int i = 0; i < n_cases; i++) {
+        Target t;
+        Diag d = {0};
+        assert_true(target_named(&t, cpus[i % COUNT_OF(cpus)], &d));
+        if (!target_runs_here(&t)) assert_true(target_host(&t, &d));
+        run_case(first_seed + (uint64_t)i, &t, &tally);
+    }
+    printf("%d steps tried, %d legal, %d kernels compiled\n", tally.tried, tally.legal, tally.native);
+    assert_true(tally.legal > n_cases && tally.native > n_cases / 2);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) n_cases = atoi(argv[1]);
+    if (argc > 2) first_seed = strtoull(argv[2], NULL, 10);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_schedules)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
