@@ -67,7 +67,10 @@ static bool make_ports(Check *c, Diag *d) {
 
 /* ---- the kernels ---------------------------------------------------------------------------------- */
 
-typedef struct StepJob { Check *c; int step; } StepJob;
+typedef struct StepJob {
+    Check *c;
+    int step;
+} StepJob;
 
 static bool one_step(Arena *a, void *ctx, Diag *d) {
     const StepJob *j = ctx;
@@ -141,8 +144,10 @@ CheckReport *check_model(LunetteModel *m, const CheckOptions *o, Diag *d) {
     if (!r) return NULL;
     Check c = {.m = m, .o = o, .report = r, .threads = o->threads > 0 ? o->threads : pool_cpus()};
     volatile bool done = false;
-    if (ARENA_TRY(r->arena)) done = run_check(&c, d);
-    else diag_fail(d, DIAG_MACHINE, "out of memory while checking");
+    if (ARENA_TRY(r->arena))
+        done = run_check(&c, d);
+    else
+        diag_fail(d, DIAG_MACHINE, "out of memory while checking");
     ARENA_END(r->arena);
     against_close(&c);
     if (!done) {

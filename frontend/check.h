@@ -18,27 +18,27 @@
 
 /* What is wrong with a kernel or an output; several may be. */
 enum {
-    CHECK_CODE = 1,       /* the code generator: native differs from the nest */
-    CHECK_NEST = 2,       /* passes, lowering, schedule, packing: the nest differs from the reference */
-    CHECK_HALO = 4,       /* the halo does not hold what its type says */
-    CHECK_OUTSIDE = 8,    /* native code wrote outside its buffer */
-    CHECK_MISTRUSTED = 16,/* the data would not notice a wrong answer */
-    CHECK_PLAN = 32,      /* a kernel was not given what another one computed */
+    CHECK_CODE = 1,        /* the code generator: native differs from the nest */
+    CHECK_NEST = 2,        /* passes, lowering, schedule, packing: the nest differs from the reference */
+    CHECK_HALO = 4,        /* the halo does not hold what its type says */
+    CHECK_OUTSIDE = 8,     /* native code wrote outside its buffer */
+    CHECK_MISTRUSTED = 16, /* the data would not notice a wrong answer */
+    CHECK_PLAN = 32,       /* a kernel was not given what another one computed */
 };
 
 enum { CHECK_INDEX_TEXT = 96, CHECK_WHY_TEXT = 600 };
 
-typedef struct CheckRow { /* a kernel, that is a plan step */
-    const char *name, *ops;      /* "conv1", "conv tanh" */
-    unsigned faults;             /* 0: it agrees */
-    char why[CHECK_WHY_TEXT];    /* a sentence a fault, with "; " between them */
-    int64_t outputs;             /* logical elements of the result */
-    int64_t tasks, interpreted;  /* of the scheduled nest */
-    int64_t compared;            /* memory elements compared bit for bit, halo included */
-    double ratio;                /* largest |nest − reference| / bound … */
-    char at[CHECK_INDEX_TEXT];   /* … and where: "n0 c3 h5 w7" */
-    bool exact;                  /* every element is the reference, rounded to float32 */
-    bool must_be_exact;          /* … and has to be: integers through ops that are exact on them */
+typedef struct CheckRow {       /* a kernel, that is a plan step */
+    const char *name, *ops;     /* "conv1", "conv tanh" */
+    unsigned faults;            /* 0: it agrees */
+    char why[CHECK_WHY_TEXT];   /* a sentence a fault, with "; " between them */
+    int64_t outputs;            /* logical elements of the result */
+    int64_t tasks, interpreted; /* of the scheduled nest */
+    int64_t compared;           /* memory elements compared bit for bit, halo included */
+    double ratio;               /* largest |nest − reference| / bound … */
+    char at[CHECK_INDEX_TEXT];  /* … and where: "n0 c3 h5 w7" */
+    bool exact;                 /* every element is the reference, rounded to float32 */
+    bool must_be_exact;         /* … and has to be: integers through ops that are exact on them */
 } CheckRow;
 
 typedef struct CheckOutput { /* a whole output against the reference of the whole network */
@@ -48,8 +48,8 @@ typedef struct CheckOutput { /* a whole output against the reference of the whol
     int64_t elements;
     double ratio;
     char at[CHECK_INDEX_TEXT];
-    double error;                /* ‖output − reference‖ / ‖reference‖ */
-    double bound;                /* ‖bound‖ / ‖reference‖: what the bound is worth; ≥ 1 is nothing */
+    double error; /* ‖output − reference‖ / ‖reference‖ */
+    double bound; /* ‖bound‖ / ‖reference‖: what the bound is worth; ≥ 1 is nothing */
 } CheckOutput;
 
 /* Where the value came from that was compared with a file. */
@@ -59,18 +59,22 @@ typedef struct CheckTensor { /* a tensor of --against */
     const char *name;
     CheckSource source; /* FUSED: inside a kernel, so the reference stands in for it */
     int64_t elements;
-    double error;       /* relative L2 */
+    double error; /* relative L2 */
     bool departs;
 } CheckTensor;
 
 typedef struct CheckReport {
     Arena *arena;
-    bool exact, good;    /* good: no faults, no tensor departs */
-    CheckRow *row;       int n_row;
-    CheckOutput *output; int n_output; /* none with `exact` */
-    CheckTensor *tensor; int n_tensor; /* in the order of the graph */
+    bool exact, good; /* good: no faults, no tensor departs */
+    CheckRow *row;
+    int n_row;
+    CheckOutput *output;
+    int n_output; /* none with `exact` */
+    CheckTensor *tensor;
+    int n_tensor; /* in the order of the graph */
     double rtol;
-    const char **unknown; int n_unknown, cap_unknown; /* files of DIR that are no tensor's */
+    const char **unknown;
+    int n_unknown, cap_unknown; /* files of DIR that are no tensor's */
     double seconds;
 } CheckReport;
 

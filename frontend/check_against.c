@@ -71,9 +71,13 @@ static bool take_file(Check *c, const char *dir, const char *file, Diag *d) {
     return load_file(path, node, &f->array, d) && ++c->n_file;
 }
 
-static int by_node(const void *x, const void *y) { return ((const AgainstFile *)x)->node->id - ((const AgainstFile *)y)->node->id; }
+static int by_node(const void *x, const void *y) {
+    return ((const AgainstFile *)x)->node->id - ((const AgainstFile *)y)->node->id;
+}
 
-static int by_text(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
+static int by_text(const void *x, const void *y) {
+    return strcmp(*(char *const *)x, *(char *const *)y);
+}
 
 static bool is_npy(const char *name) {
     size_t n = strlen(name);
@@ -158,8 +162,7 @@ static bool compare(Arena *a, void *ctx, Diag *d) {
     return true;
 }
 
-bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at,
-                   Diag *d) {
+bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at, Diag *d) {
     for (int i = 0; i < c->n_file; i++) {
         AgainstFile *file = &c->file[i];
         if (file->node != node || file->done) continue;

@@ -11,20 +11,24 @@
 #include <string.h>
 
 enum {
-    WEIGHT_MOST = 4,    /* |weights| of convolutions and dense layers … */
-    FOLDED_MOST = 8,    /* … once a batch norm has doubled them */
-    OFFSET_MOST = 2,    /* biases, means, shifts */
-    MOVED_MOST = 1000,  /* inputs: wide, so that few of them are alike */
-    CURVED_MOST = 8,    /* … of functions that saturate */
+    WEIGHT_MOST = 4,   /* |weights| of convolutions and dense layers … */
+    FOLDED_MOST = 8,   /* … once a batch norm has doubled them */
+    OFFSET_MOST = 2,   /* biases, means, shifts */
+    MOVED_MOST = 1000, /* inputs: wide, so that few of them are alike */
+    CURVED_MOST = 8,   /* … of functions that saturate */
     EXACT_BITS = 24,
 };
 
 /* ---- weights ---------------------------------------------------------------------------------- */
 
-static int64_t fan_in(const Node *weight) { return type_elements(&weight->type) / type_extent(&weight->type, 'o'); }
+static int64_t fan_in(const Node *weight) {
+    return type_elements(&weight->type) / type_extent(&weight->type, 'o');
+}
 
 /* The sums of a layer this wide would pass 2^24: smaller weights. */
-static int64_t amplitude(int64_t terms) { return terms * WEIGHT_MOST * FOLDED_MOST < (int64_t)1 << (EXACT_BITS - 1) ? WEIGHT_MOST : 1; }
+static int64_t amplitude(int64_t terms) {
+    return terms * WEIGHT_MOST * FOLDED_MOST < (int64_t)1 << (EXACT_BITS - 1) ? WEIGHT_MOST : 1;
+}
 
 static void fill_integers(uint64_t seed, const char *name, int64_t most, float *out, int64_t n) {
     random_fill(seed, name, (float)-most, (float)(most + 1), out, n);
@@ -72,10 +76,12 @@ static void fill_batchnorm(uint64_t seed, const Node *bn, int place, const Node 
     int64_t n = type_elements(&w->type);
     float variance;
     double deviation = exact_deviation((double)bn->attr.BATCHNORM.eps, &variance);
-    if (place == 1) fill_scale(seed, w->name, deviation, out, n);
+    if (place == 1)
+        fill_scale(seed, w->name, deviation, out, n);
     else if (place == 4)
         for (int64_t i = 0; i < n; i++) out[i] = variance;
-    else fill_integers(seed, w->name, OFFSET_MOST, out, n);
+    else
+        fill_integers(seed, w->name, OFFSET_MOST, out, n);
 }
 
 static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out) {
@@ -88,8 +94,10 @@ static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out
                 place = j;
                 break;
             }
-    if (user && user->op == OP_BATCHNORM) fill_batchnorm(seed, user, place, w, out);
-    else fill_tensor(seed, w->name, &w->type, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out);
+    if (user && user->op == OP_BATCHNORM)
+        fill_batchnorm(seed, user, place, w, out);
+    else
+        fill_tensor(seed, w->name, &w->type, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out);
 }
 
 bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
@@ -110,7 +118,9 @@ bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
 
 /* ---- inputs ----------------------------------------------------------------------------------- */
 
-static const Group *step_group(const StepCheck *s) { return &s->c->m->context.groups.v[s->step]; }
+static const Group *step_group(const StepCheck *s) {
+    return &s->c->m->context.groups.v[s->step];
+}
 
 static bool is_pow2(double x) {
     int e;
@@ -118,7 +128,9 @@ static bool is_pow2(double x) {
 }
 
 /* How far from 0 the op still moves; 0 where it does everywhere. */
-static double saturates(const Node *n) { return n->op == OP_TANH || n->op == OP_SIGMOID ? 1 : n->op == OP_RELU6 ? 4 : 0; }
+static double saturates(const Node *n) {
+    return n->op == OP_TANH || n->op == OP_SIGMOID ? 1 : n->op == OP_RELU6 ? 4 : 0;
+}
 
 static int64_t window_terms(const Node *n) {
     const Dims *kernel = n->op == OP_MAXPOOL ? &n->attr.MAXPOOL.kernel : &n->attr.AVGPOOL.kernel;
@@ -129,7 +141,10 @@ static int64_t window_terms(const Node *n) {
 }
 
 /* Numbers k·2^-shift, |k| ≤ most. */
-typedef struct Numbers { int64_t most; int shift; } Numbers;
+typedef struct Numbers {
+    int64_t most;
+    int shift;
+} Numbers;
 
 static Numbers numbers_for(const StepCheck *s) {
     const Group *g = step_group(s);

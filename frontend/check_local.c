@@ -67,7 +67,9 @@ static bool evaluate(Arena *a, void *ctx, Diag *d) {
     return true;
 }
 
-bool local_evaluate(StepCheck *s, Diag *d) { return check_scoped(evaluate, s, d); }
+bool local_evaluate(StepCheck *s, Diag *d) {
+    return check_scoped(evaluate, s, d);
+}
 
 double bound_ratio(double got, double ref, double bound) {
     if ((isnan(got) && isnan(ref)) || got == ref) return 0;

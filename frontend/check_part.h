@@ -26,10 +26,11 @@ typedef struct Check {
     int threads;
     const float **inputs; /* [plan->n_input] */
     float **outputs;      /* [plan->n_output]: of the kernels run one by one */
-    AgainstFile *file; int n_file;
-    DIR *folder;          /* of --against, while it is read */
-    const bool *native;   /* [written->n_node]: a kernel's result */
-    uint64_t *digest;     /* [graph->n_node]: of the memory that a kernel or the user gave a value; 0: none yet */
+    AgainstFile *file;
+    int n_file;
+    DIR *folder;        /* of --against, while it is read */
+    const bool *native; /* [written->n_node]: a kernel's result */
+    uint64_t *digest;   /* [graph->n_node]: of the memory that a kernel or the user gave a value; 0: none yet */
 } Check;
 
 /* One kernel being checked; its memory is its arena's. */
@@ -38,14 +39,14 @@ typedef struct StepCheck {
     Arena *arena;
     CheckRow *row;
     int step, n_in;
-    const Kernel *kernel;  /* scheduled */
-    Node *const *arg;      /* [n_in + 1], the last is the result */
-    void **args;           /* [n_in + 1]: values at the boundary, and `native` */
-    float *native, *nest;  /* [memory] of the result */
+    const Kernel *kernel; /* scheduled */
+    Node *const *arg;     /* [n_in + 1], the last is the result */
+    void **args;          /* [n_in + 1]: values at the boundary, and `native` */
+    float *native, *nest; /* [memory] of the result */
     int64_t memory, elements;
-    int64_t *at;           /* [elements]: logical element → memory */
-    double *ref, *bound;   /* [elements]; bound: with the rounding of the result */
-    bool whole;            /* every task was interpreted */
+    int64_t *at;         /* [elements]: logical element → memory */
+    double *ref, *bound; /* [elements]; bound: with the rounding of the result */
+    bool whole;          /* every task was interpreted */
 } StepCheck;
 
 /* ---- check_jobs.c ------------------------------------------------------------------------- */
@@ -78,7 +79,11 @@ void why_add(char why[CHECK_WHY_TEXT], const char *fmt, va_list ap);
 /* ---- check_local.c: the reference of one kernel --------------------------------------------- */
 
 /* Two channels (or output rows of a weight) to change places in one tensor of the reference. */
-typedef struct Swap { const Node *node; /* as written */ int axis; int64_t first, second; } Swap;
+typedef struct Swap {
+    const Node *node; /* as written */
+    int axis;
+    int64_t first, second;
+} Swap;
 
 /* The kernel's result from the values at its boundary, evaluated on the graph as written. */
 const RefTensor *local_reference(Arena *a, const StepCheck *s, const Swap *swap, bool with_err, Diag *d);
@@ -116,7 +121,6 @@ bool whole_finish(Whole *w, bool good, Diag *d);
 bool against_open(Check *c, const char *dir, Diag *d);
 void against_close(Check *c);
 /* Compares a value, `v` doubles or `f` floats at[i] (NULL: i), with the files of this node. */
-bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at,
-                   Diag *d);
+bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at, Diag *d);
 
 #endif

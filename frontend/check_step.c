@@ -56,8 +56,12 @@ static uint32_t bits_of(float x) {
     return u;
 }
 
-static bool written(float x) { return bits_of(x) != CHECK_PATTERN; }
-static bool same(float x, float y) { return bits_of(x) == bits_of(y) || (isnan(x) && isnan(y) && written(x) && written(y)); }
+static bool written(float x) {
+    return bits_of(x) != CHECK_PATTERN;
+}
+static bool same(float x, float y) {
+    return bits_of(x) == bits_of(y) || (isnan(x) && isnan(y) && written(x) && written(y));
+}
 
 static void fill_pattern(float *out, int64_t n) {
     const uint32_t pattern = CHECK_PATTERN;
@@ -127,7 +131,9 @@ static void run_native(StepCheck *s) {
 
 /* ---- the nest --------------------------------------------------------------------------------- */
 
-typedef struct Range { int64_t begin, end; } Range;
+typedef struct Range {
+    int64_t begin, end;
+} Range;
 
 typedef struct NestJobs {
     StepCheck *s;
@@ -154,8 +160,10 @@ static int64_t collect_ranges(StepCheck *s, const uint8_t *want, uint8_t *done, 
     int64_t n = 0, longest = s->row->tasks / (4 * s->c->threads) + 1;
     for (int64_t t = 0; t < s->row->tasks; t++) {
         if (!want[t] || done[t]) continue;
-        if (n && range[n - 1].end == t && t - range[n - 1].begin < longest) range[n - 1].end++;
-        else range[n++] = (Range){t, t + 1};
+        if (n && range[n - 1].end == t && t - range[n - 1].begin < longest)
+            range[n - 1].end++;
+        else
+            range[n++] = (Range){t, t + 1};
         done[t] = 1;
         s->row->interpreted++;
     }
@@ -200,9 +208,11 @@ static void compare_bits(StepCheck *s) {
     if (differ == 0) return;
     char at[CHECK_INDEX_TEXT];
     step_index(s, first, at);
-    row_fault(s->row, CHECK_CODE, "the code generator differs from the nest in %lld of %lld elements, first at %s: native %.9g (%08x), nest %.9g (%08x)",
-              (long long)differ, (long long)s->row->compared, at, (double)s->native[first], bits_of(s->native[first]),
-              (double)s->nest[first], bits_of(s->nest[first]));
+    row_fault(s->row, CHECK_CODE,
+              "the code generator differs from the nest in %lld of %lld elements, "
+              "first at %s: native %.9g (%08x), nest %.9g (%08x)",
+              (long long)differ, (long long)s->row->compared, at, (double)s->native[first], bits_of(s->native[first]), (double)s->nest[first],
+              bits_of(s->nest[first]));
 }
 
 static void compare_halo(StepCheck *s) {
@@ -214,8 +224,8 @@ static void compare_halo(StepCheck *s) {
     for (int64_t i = 0; i < s->memory; i++)
         if (!inside[i] && bits_of(s->native[i]) != bits_of(halo) && wrong++ == 0) first = i;
     if (wrong)
-        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %g, first element %lld of memory: %.9g", (long long)wrong,
-                  (double)halo, (long long)first, (double)s->native[first]);
+        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %g, first element %lld of memory: %.9g", (long long)wrong, (double)halo,
+                  (long long)first, (double)s->native[first]);
 }
 
 static bool compare_all(StepCheck *s, uint8_t *done, Diag *d) {
@@ -225,7 +235,8 @@ static bool compare_all(StepCheck *s, uint8_t *done, Diag *d) {
     local_compare(s, true);
     compare_halo(s);
     if (s->row->must_be_exact && !s->row->exact && !(s->row->faults & CHECK_NEST))
-        row_fault(s->row, CHECK_NEST, "the nest differs from the reference, though within the bound: these integers must come out exactly, not so at %s", s->row->at);
+        row_fault(s->row, CHECK_NEST,
+                  "the nest differs from the reference, though within the bound: these integers must come out exactly, not so at %s", s->row->at);
     return trust_check(s, d);
 }
 

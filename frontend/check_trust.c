@@ -40,7 +40,8 @@ static void trust_result(StepCheck *s) {
         equal &= s->ref[e] == s->ref[0];
     }
     if (broken)
-        row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements", (long long)broken, (long long)s->elements);
+        row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements", (long long)broken,
+                  (long long)s->elements);
     if (equal && !must_be_constant(s->arg[s->n_in]))
         row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
     else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS)
@@ -70,7 +71,11 @@ static bool swap_noticed(const Swaps *w, const RefTensor *r) {
     return false;
 }
 
-typedef struct SwapJob { const Swaps *w; int64_t i; Swap swap; } SwapJob;
+typedef struct SwapJob {
+    const Swaps *w;
+    int64_t i;
+    Swap swap;
+} SwapJob;
 
 static bool swap_scoped(Arena *a, void *ctx, Diag *d) {
     const SwapJob *j = ctx;
@@ -128,7 +133,8 @@ static bool trust_swaps(StepCheck *s, Diag *d) {
     if (!check_parallel(s->c->threads, w.n, swap_job, &w, d)) return false;
     for (int i = 0; i < w.n; i++)
         if (!w.noticed[i])
-            row_fault(s->row, CHECK_MISTRUSTED, "its result is the same when two %s of %s are swapped", w.v[i].axis ? "channels" : "rows", w.v[i].node->name);
+            row_fault(s->row, CHECK_MISTRUSTED, "its result is the same when two %s of %s are swapped", w.v[i].axis ? "channels" : "rows",
+                      w.v[i].node->name);
     return true;
 }
 

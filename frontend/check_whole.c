@@ -130,7 +130,9 @@ static void compare_output(const RefTensor *ref, const float *got, CheckOutput *
     out->bound = sqrt(bound / size);
     index_text(&ref->type, worst, out->at);
     if (wrong)
-        output_fault(out, CHECK_NEST, "differs from the reference of the whole network: %.9g against %.9g at %s, %.3g times the bound, %lld of %lld elements out of bound",
+        output_fault(out, CHECK_NEST,
+                     "differs from the reference of the whole network: %.9g against %.9g at %s, "
+                     "%.3g times the bound, %lld of %lld elements out of bound",
                      (double)got[worst], ref->v[worst], out->at, out->ratio, (long long)wrong, (long long)out->elements);
     if (broken) output_fault(out, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld elements", (long long)broken);
 }
@@ -159,8 +161,10 @@ bool whole_finish(Whole *w, bool good, Diag *d) {
     Check *c = w->c;
     const Graph *g = c->m->written;
     if (!good) atomic_store(&w->stop, true);
-    if (w->threaded) pthread_join(w->thread, NULL);
-    else if (good) whole_thread(w);
+    if (w->threaded)
+        pthread_join(w->thread, NULL);
+    else if (good)
+        whole_thread(w);
     if (good && !w->good) {
         *d = w->diag;
         good = false;

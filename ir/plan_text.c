@@ -1,9 +1,26 @@
 /* The text form of plans, printed and parsed. */
 #include "ir/plan.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const char *const places[] = {[PLACE_ARENA] = "arena", [PLACE_WEIGHTS] = "weights", [PLACE_INPUT] = "input", [PLACE_OUTPUT] = "output"};
+
+/* As the lexer reads it; it cannot hold control characters: they become '?'. */
+static void print_string(Text *t, const char *s) {
+    text_add(t, "\"");
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') text_add(t, "\\%c", *s);
+        else text_add(t, "%c", iscntrl((unsigned char)*s) ? '?' : *s);
+    }
+    text_add(t, "\"");
+}
+
+static bool is_name(const char *s) {
+    if (!isalpha((unsigned char)*s) && *s != '_') return false;
+    while (isalnum((unsigned char)*s) || *s == '_' || (*s == '.' && (isalnum((unsigned char)s[1]) || s[1] == '_'))) s++;
+    return *s == '\0';
+}
 
 static void print_boxes(Text *t, const char *what, const Box *b, int n, int rank) {
     for (int i = 0; i < n; i++) {
@@ -15,19 +32,26 @@ static void print_boxes(Text *t, const char *what, const Box *b, int n, int rank
 
 static void print_ports(Text *t, const char *what, const PlanPort *p, int n) {
     for (int i = 0; i < n; i++) {
-        text_add(t, "    %s \"%s\" : ", what, p[i].name);
+        text_add(t, "    %s ", what);
+        print_string(t, p[i].name);
+        text_add(t, " : ");
         type_print(t, &p[i].type);
         text_add(t, "\n");
     }
 }
 
 void plan_print(Text *t, const Plan *p) {
-    text_add(t, "plan %s {\n    arena %lld\n    live %lld\n    weights %lld\n", p->name, (long long)p->arena_bytes, (long long)p->live_bytes, (long long)p->weight_bytes);
+    text_add(t, "plan ");
+    if (is_name(p->name)) text_add(t, "%s", p->name);
+    else print_string(t, p->name);
+    text_add(t, " {\n    arena %lld\n    live %lld\n    weights %lld\n", (long long)p->arena_bytes, (long long)p->live_bytes, (long long)p->weight_bytes);
     print_ports(t, "input", p->input, p->n_input);
     print_ports(t, "output", p->output, p->n_output);
     for (int i = 0; i < p->n_buf; i++) {
         const PlanBuf *b = &p->buf[i];
-        text_add(t, "    buffer b%d \"%s\" : ", i, b->name);
+        text_add(t, "    buffer b%d ", i);
+        print_string(t, b->name);
+        text_add(t, " : ");
         type_print(t, &b->type);
         text_add(t, " at %s %lld", places[b->place], (long long)b->at);
         if (b->place == PLACE_ARENA) text_add(t, " live %d %d", b->first, b->last);
@@ -46,7 +70,9 @@ void plan_print(Text *t, const Plan *p) {
     }
     for (int i = 0; i < p->n_step; i++) {
         const PlanStep *s = &p->step[i];
-        text_add(t, "    step \"%s\" k%d(", s->name, s->kernel);
+        text_add(t, "    step ");
+        print_string(t, s->name);
+        text_add(t, " k%d(", s->kernel);
         for (int j = 0; j < s->n_arg; j++) text_add(t, "%sb%d", j ? ", " : "", s->buf[j]);
         text_add(t, ")\n");
     }
@@ -178,7 +204,9 @@ static bool parse_line(Lexer *l, Plan *p) {
 Plan *plan_parse(Lexer *l) {
     Plan *p = ARENA_NEW(l->arena, Plan);
     p->arena = l->arena;
-    if (!lex_want(l, "plan") || !lex_name(l, &p->name) || !lex_want(l, "{")) return NULL;
+    if (!lex_want(l, "plan")) return NULL;
+    if (l->kind == TOK_STRING ? !parse_string(l, &p->name) : !lex_name(l, &p->name)) return NULL;
+    if (!lex_want(l, "{")) return NULL;
     while (!lex_take(l, "}"))
         if (!parse_line(l, p)) return NULL;
     return p;

@@ -33,10 +33,24 @@ bool boxes_cover(Arena *a, const Box *have, int n_have, const Box *want, int ran
     return covers(have, n_have, want, rank);
 }
 
+static Box whole_box(const Type *t) {
+    Box all = {{0}, {0}};
+    for (int i = 0; i < t->rank; i++) all.hi[i] = (int64_t)t->axis[i].extent + t->axis[i].lo + t->axis[i].hi - 1;
+    return all;
+}
+
+static bool boxes_inside(const Box *b, int n, const Type *t) {
+    Box all = whole_box(t);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < t->rank; j++)
+            if (b[i].lo[j] < 0 || b[i].lo[j] > b[i].hi[j] || b[i].hi[j] > all.hi[j]) return false;
+    return true;
+}
+
 static int64_t buf_end(const PlanBuf *b) { return b->at + (int64_t)type_bytes(&b->type); }
 
 static bool share_memory(const PlanBuf *x, const PlanBuf *y) {
-    return x->place == PLACE_ARENA && y->place == PLACE_ARENA && x->at < buf_end(y) && y->at < buf_end(x);
+    return x->place == y->place && (x->place == PLACE_ARENA || x->place == PLACE_WEIGHTS) && x->at < buf_end(y) && y->at < buf_end(x);
 }
 
 /* What earlier steps have written to buffer b and nothing else has overwritten since. */
@@ -55,6 +69,11 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
     for (int i = 0; i < s->n_arg; i++) {
         const PlanBuf *b = &p->buf[s->buf[i]];
         if (k->arg[i].rank != b->type.rank) return diag_fail(d, DIAG_INTERNAL, "plan: step %s: %s has another rank", s->name, b->name);
+        if (!boxes_inside(k->arg[i].read, k->arg[i].n_read, &b->type) || !boxes_inside(k->arg[i].written, k->arg[i].n_written, &b->type))
+            return diag_fail(d, DIAG_INTERNAL, "plan: step %s goes beyond %s", s->name, b->name);
+        for (int j = 0; j < s->n_arg; j++) /* kernels are compiled for parameters that do not overlap */
+            if (j != i && s->buf[j] == s->buf[i] && k->arg[i].n_written > 0)
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s is given %s twice and writes it", s->name, b->name);
         for (int r = 0; r < k->arg[i].n_read; r++) {
             if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT) continue;
             /* a kernel may read what it has itself written before: its own nests are its verifier's */
@@ -85,9 +104,26 @@ static bool memory_verify(const Plan *p, Diag *d) {
         bool port = b->place == PLACE_INPUT || b->place == PLACE_OUTPUT;
         if (b->at < 0 || (port ? b->at >= ports : buf_end(b) > room || b->at % PLAN_ALIGN))
             return diag_fail(d, DIAG_INTERNAL, "plan: buffer %s lies outside its memory", b->name);
+        if (port && !type_equal(&b->type, b->place == PLACE_INPUT ? &p->input[b->at].type : &p->output[b->at].type))
+            return diag_fail(d, DIAG_INTERNAL, "plan: buffer %s has another type than its port", b->name);
         for (int j = 0; j < i; j++)
-            if (share_memory(b, &p->buf[j]) && b->first <= p->buf[j].last && p->buf[j].first <= b->last)
+            if (share_memory(b, &p->buf[j]) &&
+                (b->place == PLACE_WEIGHTS || (b->first <= p->buf[j].last && p->buf[j].first <= b->last)))
                 return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory", p->buf[j].name, b->name);
+    }
+    return true;
+}
+
+/* Each output is one buffer, written whole. */
+static bool outputs_verify(const Plan *p, const Written *written, Diag *d) {
+    for (int o = 0; o < p->n_output; o++) {
+        int buf = -1, n = 0;
+        for (int i = 0; i < p->n_buf; i++)
+            if (p->buf[i].place == PLACE_OUTPUT && p->buf[i].at == o) buf = i, n++;
+        if (n != 1) return diag_fail(d, DIAG_INTERNAL, "plan: output %s is %d buffers", p->output[o].name, n);
+        Box all = whole_box(&p->buf[buf].type);
+        if (!boxes_cover(p->arena, written[buf].v, written[buf].n, &all, p->buf[buf].type.rank))
+            return diag_fail(d, DIAG_INTERNAL, "plan: output %s is not written whole", p->buf[buf].name);
     }
     return true;
 }
@@ -105,16 +141,5 @@ bool plan_verify(const Plan *p, Diag *d) {
         }
         if (!step_verify(p, step, written, d)) return false;
     }
-    for (int i = 0; i < p->n_buf; i++) {
-        if (p->buf[i].place != PLACE_OUTPUT) continue;
-        Box all;
-        for (int j = 0; j < p->buf[i].type.rank; j++) {
-            const Axis *x = &p->buf[i].type.axis[j];
-            all.lo[j] = 0;
-            all.hi[j] = (int64_t)x->extent + x->lo + x->hi - 1;
-        }
-        if (!boxes_cover(p->arena, written[i].v, written[i].n, &all, p->buf[i].type.rank))
-            return diag_fail(d, DIAG_INTERNAL, "plan: output %s is not written whole", p->buf[i].name);
-    }
-    return true;
+    return outputs_verify(p, written, d);
 }

@@ -172,6 +172,9 @@ typedef struct Tile {
     double cost;
 } TileChoice;
 
+/* Registers that a vector of this many elements takes: whole ones, then a power of two each. */
+static int64_t vector_parts(int64_t width, int lanes) { return width / lanes + __builtin_popcountll((uint64_t)(width % lanes)); }
+
 static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind == EXPR_LOAD) {
         Affine at = affine_linear(c->a, &c->k->buf[e->buf].type, e->sub);
@@ -207,12 +210,15 @@ static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, 
 
 static void choose_tile(const Choice *c, TileChoice *t, bool weights) {
     int lanes = target_lanes(c->t);
-    int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = (width + lanes - 1) / lanes;
+    int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = vector_parts(width, lanes);
     int64_t many_all = t->many >= 0 ? extent_of(c, t->many) : 1, position_all = t->position >= 0 ? extent_of(c, t->position) : 1;
+    /* Without broadcasts from memory as an operand (AVX-512's), each position needs a register for one, and
+     * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
+    int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
     t->cost = -1;
     TileChoice best = *t;
     for (int64_t m = 1; m <= many_all && m <= 8; m++)
-        for (int64_t p = 1; p <= position_all && p <= 28; p++) {
+        for (int64_t p = 1; p <= position_all && p <= most_positions; p++) {
             int64_t registers = m * p * vectors + (weights ? m * vectors : 0) + 1;
             if (registers > c->t->vector_registers - 1 && m * p > 1) continue;
             TileChoice one = *t;
@@ -266,6 +272,19 @@ static void tile_split(Choice *c, int var, int64_t n, const char **outer, const 
     step(c, "split %s %lld -> %s %s", name, (long long)n, *outer, *inner);
 }
 
+/* Unrolling this reduction loop would let neighbouring positions share loads: LLVM then keeps them all
+ * alive, and spills once there are many. */
+static bool window_overlaps(const Choice *c, const Expr *e, int reduction, int position) {
+    if (e->kind == EXPR_LOAD) {
+        Affine at = affine_linear(c->a, &c->k->buf[e->buf].type, e->sub);
+        return affine_coef(&at, reduction) != 0 && affine_coef(&at, reduction) == affine_coef(&at, position);
+    }
+    bool any = false;
+    if (e->kind == EXPR_CALL)
+        for (int i = 0; i < fn_args(e->fn); i++) any |= window_overlaps(c, e->arg[i], reduction, position);
+    return any;
+}
+
 static void choose_reduction(Choice *c, const Path *p, int vec) {
     TileChoice t = {.vec = vec, .vec_extent = extent_of(c, vec), .n_many = 1, .n_position = 1};
     int lanes = target_lanes(c->t);
@@ -317,7 +336,8 @@ static void choose_reduction(Choice *c, const Path *p, int vec) {
             unroll_last = in;
         } else {
             text_add(&order, " %s", name_of(c, var));
-            if (var == last && extent_of(c, var) <= SHORT_BODY) unroll_last = name_of(c, var);
+            bool spills = t.position >= 0 && t.n_position > 8 && window_overlaps(c, e, var, t.position);
+            if (var == last && extent_of(c, var) <= SHORT_BODY && !spills) unroll_last = name_of(c, var);
         }
     }
     /* positions outside the several vectors: the other way round every broadcast stays alive and spills */
@@ -343,7 +363,7 @@ static void choose_reduction(Choice *c, const Path *p, int vec) {
     if (many_i) step(c, "unroll %s", many_i);
     if (pos_i) step(c, "unroll %s", pos_i);
     step(c, "vec %s", vec_v);
-    int64_t vectors = ((t.vec_split ? t.vec_split : t.vec_extent) + lanes - 1) / lanes;
+    int64_t vectors = vector_parts(t.vec_split ? t.vec_split : t.vec_extent, lanes);
     text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)(t.n_many * vectors), (long long)t.n_position,
              (long long)(t.vec_extent < lanes ? t.vec_extent : lanes), (long long)(t.n_many * vectors * t.n_position), c->t->vector_registers);
 

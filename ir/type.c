@@ -154,8 +154,26 @@ bool type_parse(Lexer *l, Type *type) {
     return lex_want(l, "]");
 }
 
-/* One loop over the logical elements in plain order: an odometer over the plain axes, each of
- * which moves one or two memory axes. */
+/* How one logical axis moves through memory: `outer` a block, `inner` an element within it. */
+typedef struct AxisWalk { int64_t extent, block, outer, inner; } AxisWalk;
+
+static int64_t *offsets_fill(const AxisWalk *axis, int rank, int64_t base, int64_t *out) {
+    if (rank == 0) {
+        *out = base;
+        return out + 1;
+    }
+    int64_t within = 0;
+    for (int64_t i = 0; i < axis->extent; i++) {
+        if (rank == 1) *out++ = base + within * axis->inner;
+        else out = offsets_fill(axis + 1, rank - 1, base + within * axis->inner, out);
+        if (++within == axis->block) {
+            within = 0;
+            base += axis->outer;
+        }
+    }
+    return out;
+}
+
 void type_offsets(const Type *t, int64_t *position) {
     int64_t stride[MAX_AXES], s = 1, base = 0;
     for (int i = t->rank - 1; i >= 0; i--) {
@@ -164,20 +182,11 @@ void type_offsets(const Type *t, int64_t *position) {
         s *= axis_memory(&t->axis[i]);
     }
     Type plain = type_plain(t);
-    int64_t digit[MAX_AXES] = {0}, n = type_elements(t);
-    for (int64_t e = 0; e < n; e++) {
-        int64_t at = base;
-        for (int i = 0; i < plain.rank; i++) {
-            char small = plain.axis[i].letter;
-            int outer = type_find(t, (char)toupper((unsigned char)small)), inner = type_find(t, small);
-            int64_t block = outer < 0 || inner < 0 ? 1 : t->axis[inner].extent;
-            if (outer < 0) at += digit[i] * stride[inner];
-            else at += digit[i] / block * stride[outer] + (inner < 0 ? 0 : digit[i] % block * stride[inner]);
-        }
-        position[e] = at;
-        for (int i = plain.rank - 1; i >= 0; i--) {
-            if (++digit[i] < plain.axis[i].extent) break;
-            digit[i] = 0;
-        }
+    AxisWalk walk[MAX_AXES];
+    for (int i = 0; i < plain.rank; i++) {
+        char small = plain.axis[i].letter;
+        int outer = type_find(t, (char)toupper((unsigned char)small)), inner = type_find(t, small);
+        walk[i] = (AxisWalk){plain.axis[i].extent, type_block(t, small), stride[outer < 0 ? inner : outer], inner < 0 ? 0 : stride[inner]};
     }
+    offsets_fill(walk, plain.rank, base, position);
 }

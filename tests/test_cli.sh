@@ -208,6 +208,22 @@ head -c 500 copy.graph >cut.graph
 expect 3 show cut.graph
 cat copy.graph copy.graph >twice.graph
 expect 3 show twice.graph
+# And a kernel, plain and scheduled.
+for letter in k s; do
+    expect 0 dump $net -d $letter --layer fc3
+    cp out $letter.kernel
+    expect 0 run $letter.kernel --seed 1 -o $letter.npy
+done
+holds test "$(stat -c %s s.npy)" = 168
+expect 2 run s.kernel
+expect 2 run s.kernel --seed 1 --batch 2
+expect 2 run s.kernel --seed 1 -i v=one.npy
+expect 5 run s.kernel --seed 1 -i bias=one.npy; see err '\[1, 28, 28\].*\[10\]'
+sed 's/for c 84/for c 85/' k.kernel >bounds.kernel
+expect 3 run bounds.kernel --seed 1
+expect 0 dump $net -d k
+cp out all.kernel
+expect 3 run all.kernel --seed 1
 expect 0 ops;         see out '^conv(x weight bias?)'
 expect 0 ops conv;    see out 'stride'
 expect 0 ops --json;  see out '"name": "maxpool"'

@@ -72,8 +72,10 @@ static bool read_input(Arena *a, const char *path, const LunetteTensor *t, const
     float *x = ARENA_ARRAY(a, float, t->elements);
     if (!input_open(&f, path, t, d)) return false;
     bool good = f.images >= t->extent[0];
-    if (good) input_read(&f, 0, t->extent[0], x);
-    else diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images, (long long)t->extent[0]);
+    if (good)
+        input_read(&f, 0, t->extent[0], x);
+    else
+        diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images, (long long)t->extent[0]);
     input_close(&f);
     *out = x;
     return good;
@@ -139,11 +141,15 @@ static void kernel_table(Arena *a, const CheckReport *r) {
         table_cell(&t, "%s", k->name);
         table_cell(&t, "%s", k->ops);
         table_cell(&t, "%lld", (long long)k->outputs);
-        if (k->interpreted < k->tasks) table_cell(&t, "sampled %lld/%lld", (long long)k->interpreted, (long long)k->tasks);
-        else table_cell(&t, "all %lld", (long long)k->tasks);
+        if (k->interpreted < k->tasks)
+            table_cell(&t, "sampled %lld/%lld", (long long)k->interpreted, (long long)k->tasks);
+        else
+            table_cell(&t, "all %lld", (long long)k->tasks);
         table_cell(&t, "%s", k->faults & (CHECK_CODE | CHECK_OUTSIDE) ? "other bits" : "same bits");
-        if (k->exact) table_cell(&t, "exact");
-        else table_cell(&t, "%.3g of bound", k->ratio);
+        if (k->exact)
+            table_cell(&t, "exact");
+        else
+            table_cell(&t, "%.3g of bound", k->ratio);
         table_cell(&t, "%s", k->exact ? "" : k->at);
         table_cell(&t, "%s", verdict(k->faults));
     }
@@ -212,10 +218,14 @@ static Counts count(const CheckReport *r) {
     Counts n = {0};
     for (int i = 0; i < r->n_row; i++) {
         const CheckRow *k = &r->row[i];
-        if (k->faults & ~(unsigned)CHECK_MISTRUSTED) n.differ++;
-        else if (k->faults) n.mistrusted++;
-        else if (r->exact ? k->must_be_exact : k->exact) n.exact++;
-        else n.bound++, n.worst = fmax(n.worst, k->ratio);
+        if (k->faults & ~(unsigned)CHECK_MISTRUSTED)
+            n.differ++;
+        else if (k->faults)
+            n.mistrusted++;
+        else if (r->exact ? k->must_be_exact : k->exact)
+            n.exact++;
+        else
+            n.bound++, n.worst = fmax(n.worst, k->ratio);
     }
     for (int i = 0; i < r->n_output; i++) {
         n.outputs_wrong += r->output[i].faults != 0;
@@ -227,7 +237,9 @@ static Counts count(const CheckReport *r) {
     return n;
 }
 
-static const char *plural(int n) { return n == 1 ? "" : "s"; }
+static const char *plural(int n) {
+    return n == 1 ? "" : "s";
+}
 
 static void summary(const CheckReport *r) {
     Counts n = count(r);
@@ -239,9 +251,12 @@ static void summary(const CheckReport *r) {
         printf("%d kernel%s agree%s: %d exact", r->n_row, plural(r->n_row), r->n_row == 1 ? "s" : "", n.exact);
         if (n.bound) printf(", %d within %.2g of the bound", n.bound, n.worst);
     }
-    if (n.outputs_wrong) printf("; %d of %d output%s not good", n.outputs_wrong, r->n_output, plural(r->n_output));
-    else if (n.outputs_bound >= 1) printf("; outputs have a relative error of %.1e, their bound says nothing", n.outputs_error);
-    else if (r->n_output) printf("; outputs within %.2g of the bound, relative error %.1e", n.outputs_worst, n.outputs_error);
+    if (n.outputs_wrong)
+        printf("; %d of %d output%s not good", n.outputs_wrong, r->n_output, plural(r->n_output));
+    else if (n.outputs_bound >= 1)
+        printf("; outputs have a relative error of %.1e, their bound says nothing", n.outputs_error);
+    else if (r->n_output)
+        printf("; outputs within %.2g of the bound, relative error %.1e", n.outputs_worst, n.outputs_error);
     if (r->n_tensor) printf("; %d of %d tensors depart", n.tensors_wrong, r->n_tensor);
     printf(" (%.1f s)\n", r->seconds);
 }
@@ -249,8 +264,12 @@ static void summary(const CheckReport *r) {
 /* ---- for programs --------------------------------------------------------------------------------- */
 
 static json_t *faults_json(unsigned faults) {
-    static const struct { unsigned bit; const char *name; } names[] = {
-        {CHECK_CODE, "code"}, {CHECK_NEST, "nest"}, {CHECK_HALO, "halo"}, {CHECK_OUTSIDE, "outside"}, {CHECK_MISTRUSTED, "mistrusted"}, {CHECK_PLAN, "plan"},
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {
+        {CHECK_CODE, "code"}, {CHECK_NEST, "nest"}, {CHECK_HALO, "halo"}, {CHECK_OUTSIDE, "outside"}, {CHECK_MISTRUSTED, "mistrusted"},
+        {CHECK_PLAN, "plan"},
     };
     json_t *list = json_array();
     for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -260,15 +279,15 @@ static json_t *faults_json(unsigned faults) {
 
 static json_t *kernel_json(const CheckRow *k) {
     return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:b}", "name", json_text(k->name), "ops", json_text(k->ops), "faults",
-                     faults_json(k->faults), "why", json_text(k->why), "outputs", (json_int_t)k->outputs, "tasks", (json_int_t)k->tasks, "interpreted",
-                     (json_int_t)k->interpreted, "compared", (json_int_t)k->compared, "ratio", json_number(k->ratio), "worst_at", json_text(k->at),
-                     "exact", k->exact, "must_be_exact", k->must_be_exact);
+                     faults_json(k->faults), "why", json_text(k->why), "outputs", (json_int_t)k->outputs, "tasks", (json_int_t)k->tasks,
+                     "interpreted", (json_int_t)k->interpreted, "compared", (json_int_t)k->compared, "ratio", json_number(k->ratio), "worst_at",
+                     json_text(k->at), "exact", k->exact, "must_be_exact", k->must_be_exact);
 }
 
 static json_t *output_json(const CheckOutput *o) {
-    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", json_text(o->name), "faults", faults_json(o->faults), "why", json_text(o->why),
-                     "elements", (json_int_t)o->elements, "ratio", json_number(o->ratio), "worst_at", json_text(o->at), "relative_error",
-                     json_number(o->error), "relative_bound", json_number(o->bound));
+    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", json_text(o->name), "faults", faults_json(o->faults), "why",
+                     json_text(o->why), "elements", (json_int_t)o->elements, "ratio", json_number(o->ratio), "worst_at", json_text(o->at),
+                     "relative_error", json_number(o->error), "relative_bound", json_number(o->bound));
 }
 
 static json_t *tensor_json(const CheckTensor *t) {
@@ -283,8 +302,9 @@ static json_t *report_json(const CheckCommand *c) {
     for (int i = 0; i < r->n_row; i++) json_push(&kernels, kernel_json(&r->row[i]));
     for (int i = 0; i < r->n_output; i++) json_push(&outputs, output_json(&r->output[i]));
     for (int i = 0; i < r->n_tensor; i++) json_push(&tensors, tensor_json(&r->tensor[i]));
-    return json_pack("{s:o, s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o}", "spec", json_text(c->o.arg), "good", r->good, "exact", r->exact, "full", c->check.full,
-                     "seed", (json_int_t)c->o.model.seed, "kernels", kernels, "outputs", outputs, "tensors", tensors, "seconds", json_number(r->seconds));
+    return json_pack("{s:o, s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o}", "spec", json_text(c->o.arg), "good", r->good, "exact", r->exact, "full",
+                     c->check.full, "seed", (json_int_t)c->o.model.seed, "kernels", kernels, "outputs", outputs, "tensors", tensors, "seconds",
+                     json_number(r->seconds));
 }
 
 /* ---- the command ------------------------------------------------------------------------------------ */

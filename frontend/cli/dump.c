@@ -35,7 +35,9 @@ static const struct {
 };
 
 static const struct argp_option options[] = {
-    {"dump", 'd', "LETTERS", 0, "Stages (default s): w graph as written, f l g after fold, layout, fuse, k kernels as lowered, s scheduled, p plan, i LLVM IR, o optimized, a assembly", 0},
+    {"dump", 'd', "LETTERS", 0, 
+     "Stages (default s): w graph as written, f l g after fold, layout, fuse, k kernels as lowered, s scheduled, p plan, "
+     "i LLVM IR, o optimized, a assembly", 0},
     {"layer", KEY_LAYER, "NAME", 0, "Only the kernels of this layer (k s i o a)", 0},
     {0},
 };

@@ -6,32 +6,32 @@
 #include <string.h>
 #include <unistd.h>
 
-const char **input_names(Arena *a, const LunetteModel *m) {
-    const char **names = ARENA_ARRAY(a, const char *, lunette_input_count(m));
-    for (int i = 0; i < lunette_input_count(m); i++) names[i] = lunette_input(m, i).name;
-    return names;
-}
-
-static int input_named(const char *const *names, int n, const char *text, size_t len) {
+static int input_named(InputName *name, const void *of, int n, const char *text, size_t len) {
     for (int i = 0; i < n; i++)
-        if (strncmp(names[i], text, len) == 0 && names[i][len] == '\0') return i;
+        if (strncmp(name(of, i), text, len) == 0 && name(of, i)[len] == '\0') return i;
     return -1;
 }
 
-int input_choose(const char *text, const char *const *names, int n, const bool *taken, const char **path, Diag *d) {
+int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path, Diag *d) {
     const char *equals = strchr(text, '=');
-    int i = equals ? input_named(names, n, text, (size_t)(equals - text)) : -1;
+    int i = equals ? input_named(name, of, n, text, (size_t)(equals - text)) : -1;
     *path = i >= 0 ? equals + 1 : text;
-    if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", names[i]);
+    if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", name(of, i));
     if (i >= 0) return taken[i] ? -1 : i;
     if (equals && access(text, F_OK) != 0) {
-        diag_fail(d, DIAG_USAGE, "there is no input '%.*s', but %s%s", (int)(equals - text), text, n ? names[0] : "none", n > 1 ? " and others" : "");
+        diag_fail(d, DIAG_USAGE, "there is no input '%.*s', but %s%s", (int)(equals - text), text, n ? name(of, 0) : "none", n > 1 ? " and others" : "");
         return -1;
     }
     for (i = 0; i < n; i++)
         if (!taken[i]) return i;
-    diag_fail(d, DIAG_USAGE, "-i %.200s: there are only %d inputs, which have files", text, n);
+    diag_fail(d, DIAG_USAGE, "-i %.200s is too many: there %s %d input%s", text, n == 1 ? "is" : "are", n, n == 1 ? "" : "s");
     return -1;
+}
+
+static const char *model_input_name(const void *m, int i) { return lunette_input(m, i).name; }
+
+int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d) {
+    return input_choose_by(text, model_input_name, m, lunette_input_count(m), taken, path, d);
 }
 
 /* Whether the array is [shape] or [n, shape]. */

@@ -11,11 +11,12 @@ typedef struct InputFile {
     float scale; /* 1/255 for images and IDX of bytes, 1 otherwise */
 } InputFile;
 
-/* Which of n inputs "[NAME=]FILE" is for: by its name, or the first that has no file yet (taken[i]). The
+/* Which input "[NAME=]FILE" is for: by its name, or the first that has no file yet (taken[i]). The
  * file is *path. −1 with DIAG_USAGE. */
-int input_choose(const char *text, const char *const *names, int n, const bool *taken, const char **path, Diag *d);
-/* The names of a network's inputs. */
-const char **input_names(Arena *a, const LunetteModel *m);
+int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d);
+/* The same for n inputs of anything, whose names are name(of, i). */
+typedef const char *InputName(const void *of, int i);
+int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path, Diag *d);
 
 /* Reads the file and sees that its shape fits: one image [c h w], or any number of them [n c h w].
  * IDX files may leave out a channel axis of 1. The batch of `t` does not matter. */

@@ -97,8 +97,8 @@ static bool put(json_t *o, const char *key, json_t *value) { return o && json_ob
 static json_t *kernel_json(const Bench *b, Arena *a, int s, double peak) {
     Row r = row_of(b, a, s, peak);
     const ModelKernel *k = &b->model->kernel[s];
-    json_t *o = json_pack("{ss ss sf sf sf sf sf sI sI so so}", "name", r.name, "kernel", k->kernel->name, "ms", 1e3 * r.seconds, "median_ms", 1e3 * r.median, "gflops", r.gflops, "share",
-                          r.share, "gbytes", r.gbytes, "macs", (json_int_t)r.macs, "bytes", (json_int_t)r.bytes, "schedule", json_text(k->reason), "steps",
+    json_t *o = json_pack("{ss ss sf sf sf sf sf sI sI so so}", "name", r.name, "kernel", k->kernel->name, "ms", 1e3 * r.seconds,
+                          "median_ms", 1e3 * r.median, "gflops", r.gflops, "share", r.share, "gbytes", r.gbytes, "macs", (json_int_t)r.macs, "bytes", (json_int_t)r.bytes, "schedule", json_text(k->reason), "steps",
                           json_text(k->kernel->steps));
     bool good = o != NULL;
     if (b->beside) good = good && put(o, "against_ms", json_real(1e3 * r.beside)) && put(o, "ratio", json_number(r.beside / r.seconds));

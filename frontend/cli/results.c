@@ -26,27 +26,30 @@ static bool is_folder(const char *path) {
     return (*path && path[strlen(path) - 1] == '/') || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-bool results_check_path(const char *path, const LunetteModel *m, Diag *d) {
+bool results_check_path(const char *path, int outputs, Diag *d) {
     size_t n = strlen(path);
     if (is_folder(path)) return true;
-    if (lunette_output_count(m) > 1)
-        return diag_fail(d, DIAG_USAGE, "-o %.200s: the network has %d outputs, so a folder is needed (an existing one, or DIR/)", path, lunette_output_count(m));
+    if (outputs > 1) return diag_fail(d, DIAG_USAGE, "-o %.200s: for %d outputs a folder is needed (an existing one, or DIR/)", path, outputs);
     if (n > 4 && strcmp(path + n - 4, ".npy") == 0) return true;
     return diag_fail(d, DIAG_USAGE, "-o wants FILE.npy or a folder (an existing one, or DIR/), not '%.200s'", path);
 }
 
+bool result_write(const char *path, const char *name, int rank, const int64_t *shape, const float *v, Diag *d) {
+    char file[4096];
+    if (!is_folder(path)) return npy_write(path, ELEM_F32, rank, shape, v, d);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) return data_errno(d, path, "make the folder", errno);
+    int n = snprintf(file, sizeof file, "%s/%s.npy", path, name);
+    if (n < 0 || (size_t)n >= sizeof file) return diag_fail(d, DIAG_USAGE, "-o: the name is too long");
+    return npy_write(file, ELEM_F32, rank, shape, v, d);
+}
+
 bool results_write(const Results *r, const char *path, Diag *d) {
-    bool folder = is_folder(path);
-    if (folder && mkdir(path, 0777) != 0 && errno != EEXIST) return data_errno(d, path, "make the folder", errno);
     for (int i = 0; i < r->n; i++) {
         const LunetteTensor *t = &r->result[i].tensor;
         int64_t shape[LUNETTE_MAX_RANK];
-        char file[4096];
         memcpy(shape, t->extent, sizeof shape);
         shape[0] = r->images;
-        int n = folder ? snprintf(file, sizeof file, "%s/%s.npy", path, t->name) : snprintf(file, sizeof file, "%s", path);
-        if (n < 0 || (size_t)n >= sizeof file) return diag_fail(d, DIAG_USAGE, "-o: the name is too long");
-        if (!npy_write(file, ELEM_F32, t->rank, shape, r->result[i].v, d)) return false;
+        if (!result_write(path, t->name, t->rank, shape, r->result[i].v, d)) return false;
     }
     return true;
 }
@@ -108,7 +111,7 @@ static void print_top(const float *v, int64_t n, int top) {
     }
 }
 
-static void print_tensor(const float *v, int64_t n, int64_t row) {
+void tensor_print(const float *v, int64_t n, int64_t row) {
     if (n > PRINTED) {
         double lo = INFINITY, hi = -INFINITY, sum = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -135,7 +138,7 @@ static void print_result(const Results *r, const Result *y, int top) {
         const float *v = y->v + i * one;
         if (!classes) {
             if (r->images > 1) printf("# image %lld\n", (long long)i);
-            print_tensor(v, one, row);
+            tensor_print(v, one, row);
         } else if (r->images == 1) {
             print_top(v, one, top);
         } else {

@@ -21,13 +21,16 @@ typedef struct Results {
 /* Index of the largest value, the first of equal ones; NaN is never it unless all are. */
 int64_t result_class(const float *v, int64_t n);
 
-/* Whether `path` is one for these outputs: FILE.npy for one, a folder for any number (one that is there, or that
+/* Whether `path` is one for this many outputs: FILE.npy for one, a folder for any number (one that is there, or that
  * results_write makes because the path ends in '/'). */
-bool results_check_path(const char *path, const LunetteModel *m, Diag *d);
-/* Makes the folder if need be. Each file is written whole or not at all. */
+bool results_check_path(const char *path, int outputs, Diag *d);
+/* One of the outputs, to FILE.npy or DIR/NAME.npy; makes the folder if need be. The file is written whole or not at all. */
+bool result_write(const char *path, const char *name, int rank, const int64_t *shape, const float *v, Diag *d);
 bool results_write(const Results *r, const char *path, Diag *d);
 /* Counts the images whose class in the first output that is a vector is the label in the IDX file. */
 bool results_compare(Results *r, const char *labels, Diag *d);
+/* The values in rows, or when they are many, the least, the mean and the largest. */
+void tensor_print(const float *v, int64_t n, int64_t row);
 /* Lines: the `top` classes of a vector, or one line an image with its class; small tensors whole. */
 void results_print(const Results *r, int top);
 /* "images", "outputs": [{name, shape, data}] (no data when they were written to a file), "accuracy" … */

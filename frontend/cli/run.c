@@ -1,29 +1,15 @@
 /* lunette run: through the public interface. */
-#include "frontend/cli/input.h"
-#include "frontend/cli/results.h"
+#include "frontend/cli/run.h"
+
 #include "frontend/model.h"
 
 #include <string.h>
 
 enum { KEY_LABELS = CLI_KEY, KEY_TOP };
 
-typedef struct Run {
-    CliOptions o;
-    const char **in; /* the -i arguments */
-    int n_in;
-    const char *out, *labels;
-    int top;
-
-    LunetteModel *model;
-    InputFile *file; /* [inputs] */
-    bool *taken;     /* … that have a file; the others are random */
-    float **x;       /* [inputs]: one batch */
-    float **y;       /* [outputs]: one batch */
-    Results results;
-} Run;
-
 static const struct argp_option options[] = {
-    {"input", 'i', "[NAME=]FILE", 0, "An input: npy, FILE.npz:member, IDX (gzip or not), PNG, JPEG, PGM, PPM; bytes of pictures and IDX are scaled to 0…1", 0},
+    {"input", 'i', "[NAME=]FILE", 0, 
+     "An input: npy, FILE.npz:member, IDX (gzip or not), PNG, JPEG, PGM, PPM; bytes of pictures and IDX are scaled to 0…1", 0},
     {"output", 'o', "FILE.npy|DIR", 0, "Writes the output, or all outputs by their names into a folder", 0},
     {"labels", KEY_LABELS, "FILE", 0, "Compares the classes with the labels in an IDX file and prints the accuracy", 0},
     {"top", KEY_TOP, "N", 0, "Prints the N largest of a vector (default 5)", 0},
@@ -66,7 +52,8 @@ static bool open_inputs(Run *r, Diag *d) {
     for (int i = 0; i < lunette_input_count(r->model); i++) {
         LunetteTensor t = lunette_input(r->model, i);
         if (r->taken[i]) continue;
-        if (!r->o.seeded) return diag_fail(d, DIAG_USAGE, "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)", t.name, t.name);
+        if (!r->o.seeded)
+            return diag_fail(d, DIAG_USAGE, "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)", t.name, t.name);
         random_fill(r->o.model.seed, t.name, -1, 1, r->x[i], t.elements);
     }
     return true;
@@ -171,7 +158,7 @@ static int give_results(Run *r, Diag *d) {
 static int run_body(Arena *a, void *ctx) {
     Run *r = ctx;
     Diag *d = &r->o.diag;
-    bool good = open_model(r, d) && (!r->out || results_check_path(r->out, r->model, d)) && make_room(r, a, d) && open_inputs(r, d) &&
+    bool good = open_model(r, d) && (!r->out || results_check_path(r->out, lunette_output_count(r->model), d)) && make_room(r, a, d) && open_inputs(r, d) &&
                 make_results(r, d) && run_all(r, d) && (!r->labels || results_compare(&r->results, r->labels, d));
     int code = good ? give_results(r, d) : cli_fail(d);
     int inputs = r->x ? lunette_input_count(r->model) : 0, outputs = r->y ? r->results.n : 0;
@@ -186,11 +173,17 @@ static int run_body(Arena *a, void *ctx) {
     return code;
 }
 
+static bool is_kernel(const char *path) {
+    size_t n = strlen(path);
+    return n > 7 && strcmp(path + n - 7, ".kernel") == 0;
+}
+
 int cli_run(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "run",
         .args = "SPEC",
-        .doc = "Compiles the network SPEC and runs it on its inputs.",
+        .doc = "Compiles the network SPEC and runs it on its inputs. SPEC may also be a graph in FILE.graph or one kernel in "
+               "FILE.kernel, as lunette dump prints them; a kernel's inputs are the memory of its parameters.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,
         .option = run_option,
@@ -204,7 +197,7 @@ int cli_run(int argc, char **argv) {
     int code = DIAG_MACHINE;
     if (cli_parse(&syntax, argc, argv, &r.o, &r)) {
         r.results.threads = r.o.model.threads ? r.o.model.threads : 1;
-        code = cli_with_arena(run_body, &r);
+        code = cli_with_arena(is_kernel(r.o.arg) ? run_kernel : run_body, &r);
         lunette_close(r.model);
         cli_close(&r.o);
     } else {

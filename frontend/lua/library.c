@@ -106,17 +106,17 @@ static int key_less(lua_State *L) {
     return 1;
 }
 
-/* Upvalues: the sorted keys, how many of them are done. */
+/* Upvalues: the table, its sorted keys, how many of them are done. The arguments are not looked at: the spec may call
+ * this with any. */
 static int pairs_next(lua_State *L) {
-    lua_settop(L, 1);
-    lua_Integer i = lua_tointeger(L, lua_upvalueindex(2));
+    lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
     do {
-        lua_settop(L, 1);
-        if (lua_rawgeti(L, lua_upvalueindex(1), ++i) == LUA_TNIL) return 1;
+        lua_settop(L, 0);
+        if (lua_rawgeti(L, lua_upvalueindex(2), ++i) == LUA_TNIL) return 1;
         lua_pushvalue(L, -1);
-    } while (lua_rawget(L, 1) == LUA_TNIL); /* was removed meanwhile */
+    } while (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL); /* was removed meanwhile */
     lua_pushinteger(L, i);
-    lua_replace(L, lua_upvalueindex(2));
+    lua_replace(L, lua_upvalueindex(3));
     return 2;
 }
 
@@ -136,9 +136,8 @@ static int pairs_sorted(lua_State *L) {
     lua_pushcfunction(L, key_less);
     lua_call(L, 2, 0);
     lua_pushinteger(L, 0);
-    lua_pushcclosure(L, pairs_next, 2);
-    lua_pushvalue(L, 1);
-    return 2;
+    lua_pushcclosure(L, pairs_next, 3);
+    return 1;
 }
 
 /* ---- the globals --------------------------------------------------------------------------- */

@@ -76,10 +76,10 @@ typedef struct Halo {
 
 /* What this node reads around its input: false if nothing. */
 static bool halo_needed(const Node *n, Halo *h) {
+    *h = (Halo){0};
     const Dims *kernel, *stride, *dilation;
     const Pads *pad;
     static const Dims dense = {3, {1, 1, 1}};
-    h->value = 0;
     if (n->op == OP_CONV) {
         const CONV_attr *a = &n->attr.CONV;
         kernel = &a->kernel, stride = &a->stride, dilation = &a->dilation, pad = &a->pad;
@@ -134,18 +134,33 @@ static Node *insert_relayout(Graph *g, Node *before, Node *x, const char *suffix
     return r;
 }
 
-/* The halo goes to the producer if it can have one of this value; else this user gets a copy. */
-static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
-    Node *x = user->in[0];
-    if (x->op != OP_INPUT && (!type_has_halo(&x->type) || x->type.halo == h->value)) {
-        type_widen(&x->type, h);
-        return;
+/* A copy of x for users that cannot read it as it lies: one that is there already if its halo value fits. */
+static Node *padded_copy(Graph *g, Node *user, Node *x, const Halo *h, int lanes) {
+    for (int i = 0; i < user->id; i++) {
+        Node *r = g->node[i];
+        if (r->op != OP_RELAYOUT || r->in[0] != x || (type_has_halo(&r->type) && r->type.halo != h->value)) continue;
+        type_widen(&r->type, h);
+        return r;
     }
     Type plain = type_plain(&x->type), t = x->type;
     if (x->op == OP_INPUT) t = plain.axis[1].extent < lanes ? plain : type_blocked(&plain, block_choose(g, x, lanes));
     for (int i = 0; i < t.rank; i++) t.axis[i].lo = t.axis[i].hi = 0;
     type_widen(&t, h);
-    user->in[0] = insert_relayout(g, user, x, "padded", &t);
+    return insert_relayout(g, user, x, type_has_halo(&t) ? "padded" : "blocked", &t);
+}
+
+/* The halo goes to the producer if it can have one of this value; else this user reads a copy. */
+static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
+    Node *x = user->in[0];
+    if (x->op != OP_INPUT && (!type_has_halo(&x->type) || x->type.halo == h->value)) type_widen(&x->type, h);
+    else user->in[0] = padded_copy(g, user, x, h, lanes);
+}
+
+/* An input of many channels that a window slides over is read many times: blocked, it stays in the cache. */
+static bool wants_blocks(const Graph *g, const Node *user, int lanes) {
+    if (user->op != OP_CONV && user->op != OP_MAXPOOL && user->op != OP_AVGPOOL) return false;
+    const Node *x = user->in[0];
+    return x->op == OP_INPUT && type_extent(&x->type, 'c') >= lanes && block_choose(g, x, lanes) > 1;
 }
 
 /* ---- weights ------------------------------------------------------------------------------------ */
@@ -190,7 +205,7 @@ void pass_layout(Graph *g, PassContext *c) {
     for (int i = 0; i < g->n_node; i++) {
         Node *n = g->node[i];
         Halo h;
-        if (halo_needed(n, &h)) halo_give(g, n, &h, lanes);
+        if (halo_needed(n, &h) || wants_blocks(g, n, lanes)) halo_give(g, n, &h, lanes);
         if (n->op == OP_CONV || n->op == OP_DENSE) pack_weight(g, n, lanes);
         while (g->node[i] != n) i++;
     }

@@ -35,23 +35,34 @@ void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out) {
     }
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t t = a % b;
-        a = b, b = t;
-    }
-    return a < 0 ? -a : a;
+/* Adds a term to the range of what multiples of `unit` cannot make up; unit 0: to the range in any case. */
+static void range_add(const Kernel *k, Term t, int64_t sign, int64_t unit, int64_t *lo, int64_t *hi) {
+    if (unit != 0 && t.coef % unit == 0) return;
+    int64_t reach = sign * t.coef * (k->var[t.var].extent - 1);
+    if (reach > 0) *hi += reach;
+    else *lo += reach;
+}
+
+/* x − y is a multiple of `unit` plus something in lo … hi: never 0 when no multiple lies there. With
+ * unit 0 this is the test of ranges, with a stride one of residues. */
+static bool axis_apart(const Kernel *k, const Affine *x, const Affine *y, int64_t unit) {
+    int64_t lo = x->base - y->base, hi = lo;
+    for (int i = 0; i < x->n; i++) range_add(k, x->term[i], 1, unit, &lo, &hi);
+    for (int i = 0; i < y->n; i++) range_add(k, y->term[i], -1, unit, &lo, &hi);
+    if (unit == 0) return lo > 0 || hi < 0;
+    int64_t above = lo >= 0 ? (lo + unit - 1) / unit * unit : -(-lo / unit * unit); /* the first multiple from lo on */
+    return above > hi;
 }
 
 bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y) {
     for (int i = 0; i < k->buf[x->buf].type.rank; i++) {
-        int64_t xlo, xhi, ylo, yhi, g = 0;
-        affine_range(k, &x->sub[i], &xlo, &xhi);
-        affine_range(k, &y->sub[i], &ylo, &yhi);
-        if (xhi < ylo || yhi < xlo) return true;
-        for (int j = 0; j < x->sub[i].n; j++) g = gcd(g, x->sub[i].term[j].coef);
-        for (int j = 0; j < y->sub[i].n; j++) g = gcd(g, y->sub[i].term[j].coef);
-        if (g > 1 && (x->sub[i].base - y->sub[i].base) % g != 0) return true;
+        const Affine *side[2] = {&x->sub[i], &y->sub[i]};
+        if (axis_apart(k, side[0], side[1], 0)) return true;
+        for (int s = 0; s < 2; s++)
+            for (int j = 0; j < side[s]->n; j++) {
+                int64_t c = side[s]->term[j].coef;
+                if (axis_apart(k, side[0], side[1], c < 0 ? -c : c)) return true;
+            }
     }
     return false;
 }

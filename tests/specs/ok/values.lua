@@ -9,4 +9,6 @@ assert(table.concat(keys, " ") == "-1=8 1=5 2=6 2.5=7 a=3 b=2 z=1", table.concat
 local t = { a = 1, b = 2, c = 3 }
 for k in pairs(t) do t[k], t.b = nil, nil end
 assert(next(t) == nil)
+local step = pairs { 7 }
+assert(step(nil) == 1 and step(3) == nil and step(x) == nil)
 return x:conv { math.random(1, 64), 1 }

@@ -1,0 +1,34 @@
+# The two commands of the README. CMake does the building; this installs what is missing, builds and runs.
+
+BUILD = build
+PACKAGES = build-essential cmake ninja-build pkg-config llvm-19-dev liblua5.4-dev libcmocka-dev libjansson-dev \
+	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev dataset-fashion-mnist
+FASHION = /usr/share/datasets/fashion-mnist
+
+.PHONY: all demo test setup clean
+
+all: setup
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	@echo "== building (release) in $(BUILD)/"
+	@ninja -C $(BUILD) --quiet
+
+demo: all
+	@$(BUILD)/lunette_demo specs/lenet5.lua specs/weights/lenet5-fashion.safetensors $(FASHION)
+	@echo "== lunette check: every kernel of LeNet-5 against the interpreted reference"
+	@$(BUILD)/lunette check specs/lenet5.lua -w specs/weights/lenet5-fashion.safetensors
+
+test: all
+	@tests/run.sh $(BUILD)
+
+# Debian packages, installed when missing; sudo when not root.
+setup:
+	@missing=""; for p in $(PACKAGES); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "== installing Debian packages:$$missing"; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-*

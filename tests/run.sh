@@ -1,0 +1,27 @@
+#!/bin/bash
+# All tests: the release build, the same under the address and undefined-behaviour sanitizers, and the
+# thread pool under the thread sanitizer. $1: the release build's folder.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$1
+failed=0
+
+run() { # name, build folder, ctest arguments
+    echo "== tests: $1"
+    ctest --test-dir "$2" -j "$(nproc)" --output-on-failure --no-tests=error "${@:3}" || failed=1
+}
+
+sanitized() { # name, folder, sanitizers, targets
+    echo "== building with -fsanitize=$3 in $2/"
+    cmake -S . -B "$2" -G Ninja -DLUNETTE_SANITIZE="$3" >"$2.log" 2>&1 && ninja -C "$2" --quiet ${4:-} >>"$2.log" 2>&1 ||
+        { cat "$2.log"; rm -f "$2.log"; failed=1; return 1; }
+    rm -f "$2.log"
+}
+
+run "release" "$build"
+# allocator_may_return_null: the tests ask for absurd sizes and want an error
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0
+sanitized asan "$build-asan" address,undefined && run "address and undefined sanitizers" "$build-asan" -LE slow
+sanitized tsan "$build-tsan" thread test_pool && run "thread sanitizer" "$build-tsan" -R '^test_pool$'
+[ $failed = 0 ] && echo "== all tests passed" || echo "== some tests FAILED"
+exit $failed
