@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* More than any network needs to become a plan: a hostile one stops here. */
+#define COMPILE_MEMORY ((size_t)4 << 30)
+
 static void options_copy(Arena *a, LunetteOptions *to, const LunetteOptions *from) {
     static const LunetteOptions none;
     *to = from ? *from : none;
@@ -110,12 +113,7 @@ static Graph *graph_read(Arena *a, const char *path, const LunetteOptions *o, Di
         diag_fail(d, DIAG_USAGE, "%s: batch and parameters can only be set for a Lua spec", path);
         return NULL;
     }
-    MapFile *map = mapfile_open(path, d);
-    if (!map) return NULL;
-    char *text = memchr(map->data, '\0', map->size) ? NULL : arena_alloc(a, map->size + 1);
-    if (text) memcpy(text, map->data, map->size);
-    else diag_fail(d, DIAG_SPEC, "%s: not a text", path);
-    mapfile_close(map);
+    char *text = text_load(a, path, d);
     if (!text) return NULL;
     Lexer l;
     lex_open(&l, a, path, text, d);
@@ -132,9 +130,14 @@ Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag
 }
 
 LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d) {
+    if (o && (o->threads < 0 || o->batch < 0 || o->n_set < 0 || (o->n_set && !o->set))) {
+        diag_fail(d, DIAG_USAGE, "%d threads, batch %lld, %d parameters%s: not possible", o->threads, (long long)o->batch, o->n_set, o->set ? "" : " (NULL)");
+        return NULL;
+    }
     LunetteModel *volatile m = NULL;
     Arena *arena = arena_open(d);
     if (!arena) return NULL;
+    arena->limit = COMPILE_MEMORY;
     volatile bool good = false;
     if (ARENA_TRY(arena)) {
         m = ARENA_NEW(arena, LunetteModel);

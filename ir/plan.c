@@ -34,11 +34,55 @@ static int64_t lowest_place(PlanBuf *const *placed, int n, const PlanBuf *b) {
     return at;
 }
 
+/* The highest such offset that ends at `top` or before; negative if there is none. */
+static int64_t highest_place(PlanBuf *const *placed, int n, const PlanBuf *b, int64_t top) {
+    int64_t at = top - buf_bytes(b);
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n; i++) {
+            int64_t end = placed[i]->at + buf_bytes(placed[i]);
+            if (!live_together(placed[i], b) || at >= end || placed[i]->at >= at + buf_bytes(b)) continue;
+            at = placed[i]->at - buf_bytes(b);
+            moved = true;
+        }
+    }
+    return at;
+}
+
 static int by_size(const void *x, const void *y) {
     const PlanBuf *a = *(PlanBuf *const *)x, *b = *(PlanBuf *const *)y;
     int64_t m = buf_bytes(a), n = buf_bytes(b);
     if (m != n) return m < n ? 1 : -1;
     return a < b ? -1 : 1;
+}
+
+static int by_life(const void *x, const void *y) {
+    const PlanBuf *a = *(PlanBuf *const *)x, *b = *(PlanBuf *const *)y;
+    if (a->first != b->first) return a->first < b->first ? -1 : 1;
+    return a < b ? -1 : 1;
+}
+
+/* Places all, each at the lowest offset; with `top`, those that cannot lie at 0 as high below it as they
+ * can, so that a chain of values changes ends and needs no more than two neighbours do. */
+static int64_t place_all(PlanBuf **todo, int n, int64_t top) {
+    int64_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        int64_t low = lowest_place(todo, i, todo[i]), high = top && low > 0 ? highest_place(todo, i, todo[i], top) : -1;
+        todo[i]->at = high >= 0 ? high : low;
+        if (todo[i]->at + buf_bytes(todo[i]) > bytes) bytes = todo[i]->at + buf_bytes(todo[i]);
+    }
+    return bytes;
+}
+
+static int64_t most_live(const Plan *p, PlanBuf *const *todo, int n) {
+    int64_t most = 0;
+    for (int s = 0; s < p->n_step; s++) {
+        int64_t live = 0;
+        for (int i = 0; i < n; i++)
+            if (todo[i]->first <= s && s <= todo[i]->last) live += buf_bytes(todo[i]);
+        if (live > most) most = live;
+    }
+    return most;
 }
 
 void plan_place(Plan *p) {
@@ -52,15 +96,17 @@ void plan_place(Plan *p) {
         p->buf[b].at = p->weight_bytes;
         p->weight_bytes += buf_bytes(&p->buf[b]);
     }
-    if (n) qsort(todo, (size_t)n, sizeof *todo, by_size);
-    for (int i = 0; i < n; i++) {
-        todo[i]->at = lowest_place(todo, i, todo[i]);
-        if (todo[i]->at + buf_bytes(todo[i]) > p->arena_bytes) p->arena_bytes = todo[i]->at + buf_bytes(todo[i]);
+    if (n == 0) return;
+    p->live_bytes = most_live(p, todo, n);
+    qsort(todo, (size_t)n, sizeof *todo, by_size);
+    p->arena_bytes = place_all(todo, n, 0);
+    if (p->arena_bytes == p->live_bytes) return;
+    qsort(todo, (size_t)n, sizeof *todo, by_life);
+    int64_t other = place_all(todo, n, p->live_bytes);
+    if (other < p->arena_bytes) {
+        p->arena_bytes = other;
+        return;
     }
-    for (int s = 0; s < p->n_step; s++) {
-        int64_t live = 0;
-        for (int i = 0; i < n; i++)
-            if (todo[i]->first <= s && s <= todo[i]->last) live += buf_bytes(todo[i]);
-        if (live > p->live_bytes) p->live_bytes = live;
-    }
+    qsort(todo, (size_t)n, sizeof *todo, by_size);
+    place_all(todo, n, 0);
 }

@@ -12,10 +12,13 @@ int64_t group_macs(const Group *g) {
     return sum;
 }
 
+/* Trained ones, as everybody counts: not the running statistics of a batch norm. */
 int64_t node_params(const Node *n) {
     int64_t sum = 0;
-    for (int i = 0; i < n->n_in; i++)
-        if (n->in[i]->op == OP_WEIGHT) sum += type_elements(&n->in[i]->type);
+    for (int i = 0; i < n->n_in; i++) {
+        bool statistics = n->op == OP_BATCHNORM && i >= 3;
+        if (n->in[i]->op == OP_WEIGHT && !statistics) sum += type_elements(&n->in[i]->type);
+    }
     return sum;
 }
 

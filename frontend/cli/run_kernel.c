@@ -16,12 +16,7 @@ typedef struct KernelRun {
 } KernelRun;
 
 static const Kernel *kernel_read(Arena *a, const char *path, Diag *d) {
-    MapFile *map = mapfile_open(path, d);
-    if (!map) return NULL;
-    char *text = memchr(map->data, '\0', map->size) ? NULL : arena_alloc(a, map->size + 1);
-    if (text) memcpy(text, map->data, map->size);
-    else diag_fail(d, DIAG_SPEC, "%s: not a text", path);
-    mapfile_close(map);
+    char *text = text_load(a, path, d);
     if (!text) return NULL;
     Lexer l;
     lex_open(&l, a, path, text, d);

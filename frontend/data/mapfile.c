@@ -51,3 +51,22 @@ void mapfile_close(MapFile *m) {
     munmap((void *)(uintptr_t)m->data, m->size);
     mem_free(m);
 }
+
+char *text_load(Arena *a, const char *path, Diag *d) {
+    MapFile *map = mapfile_open(path, d);
+    if (!map) return NULL;
+    if (memchr(map->data, '\0', map->size)) {
+        mapfile_close(map);
+        diag_fail(d, DIAG_SPEC, "%s: not a text", path);
+        return NULL;
+    }
+    char *volatile text = NULL;
+    jmp_buf outer;
+    memcpy(outer, a->oom, sizeof outer);
+    if (setjmp(a->oom) == 0) text = arena_alloc(a, map->size + 1);
+    memcpy(a->oom, outer, sizeof outer);
+    if (text) memcpy(text, map->data, map->size);
+    mapfile_close(map);
+    if (!text) longjmp(a->oom, 1);
+    return text;
+}

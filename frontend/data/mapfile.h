@@ -16,4 +16,8 @@ typedef struct MapFile {
 MapFile *mapfile_open(const char *path, Diag *d);
 void mapfile_close(MapFile *m); /* NULL is fine */
 
+/* The whole of a text file, '\0' at its end, in the arena; NULL with DIAG_FILE, or DIAG_SPEC when there is a
+ * '\0' inside. Jumps to the arena's `oom` with nothing left open. */
+char *text_load(Arena *a, const char *path, Diag *d);
+
 #endif
