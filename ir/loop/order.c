@@ -10,10 +10,11 @@
  * the outside. So an imperfect nest is distributed as far as the order asks.
  *
  * Legal when everything that one statement writes and another touches is either disjoint, or has
- * the same subscripts in both and these contain every loop the two share: then only iterations that
- * agree in those loops depend on each other, and these stay in textual order. Within one statement,
- * = needs every loop in its subscripts; a reduction (+=, max=) may be done in any order, and the order
- * given is the one that is meant from then on. */
+ * the same subscripts in both and these tell the iterations of every loop the two share apart (y[i + j]
+ * does not, though it has both loops): then only iterations that agree in those loops depend on each
+ * other, and these stay in textual order. The same holds within one statement, but a reduction (+=,
+ * max=) whose value does not read the target may be done in any order, and the order given is the one
+ * that is meant from then on. */
 #include "ir/loop/rewrite.h"
 
 #include <string.h>
@@ -51,12 +52,6 @@ static bool leaves_collect(Kernel *k, const Stmt *s, Leaf *path, LeafList *out, 
     return true;
 }
 
-static bool subs_use(const Kernel *k, int buf, const Affine *sub, int var) {
-    for (int i = 0; i < k->buf[buf].type.rank; i++)
-        if (affine_coef(&sub[i], var) != 0) return true;
-    return false;
-}
-
 static bool leaf_has(const Leaf *leaf, const Stmt *loop) {
     for (int i = 0; i < leaf->depth; i++)
         if (leaf->path[i] == loop) return true;
@@ -69,11 +64,13 @@ static bool pair_keeps(Kernel *k, const Leaf *x, const Access *ax, const Leaf *y
     if (accesses_disjoint(k, ax, ay)) return true;
     if (!subs_equal(k, ax->buf, ax->sub, ay->sub))
         return diag_fail(d, DIAG_SPEC, "%s is used with different subscripts, so its order cannot change", buf);
-    if (x == y && x->store->op != STORE_SET) return true;
+    if (x == y && x->store->op != STORE_SET && ax->write && ay->write) return true;
+    int vars[COUNT_OF(x->path)], n = 0;
     for (int i = 0; i < x->depth; i++)
-        if (k->var[x->path[i]->var].extent > 1 && leaf_has(y, x->path[i]) && !subs_use(k, ax->buf, ax->sub, x->path[i]->var))
-            return diag_fail(d, DIAG_SPEC, "%s is used again in each iteration of loop %s, so its order cannot change", buf, k->var[x->path[i]->var].name);
-    return true;
+        if (leaf_has(y, x->path[i])) vars[n++] = x->path[i]->var;
+    int differs = loops_differ(k, ax, ay, vars, n);
+    if (differs < 0) return true;
+    return diag_fail(d, DIAG_SPEC, "%s is used again in each iteration of loop %s, so its order cannot change", buf, k->var[differs].name);
 }
 
 static void leaf_accesses(Kernel *k, const Leaf *leaf, AccessList *out) {

@@ -201,7 +201,9 @@ static const char *buf_fresh_name(Kernel *k, const char *wanted) {
     }
 }
 
-int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES]) {
+enum { MAX_REGISTER_BYTES = 16 * 1024 };
+
+int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES], Diag *d) {
     const Type *t = &k->buf[buf].type;
     Type reg = {.dtype = t->dtype};
     if (extra > 0) {
@@ -213,9 +215,16 @@ int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_
     for (int i = 0; i < t->rank; i++) {
         bool last_chance = i == t->rank - 1 && reg.rank == 0;
         if (tile->extent[i] == 1 && !last_chance) continue;
-        if (reg.rank == MAX_AXES) break;
+        if (reg.rank == MAX_AXES) {
+            diag_fail(d, DIAG_SPEC, "a register for %s would have more than %d axes", k->buf[buf].name, MAX_AXES);
+            return -1;
+        }
         axis_of[reg.rank] = i;
         reg.axis[reg.rank++] = (Axis){t->axis[i].letter, (int32_t)tile->extent[i], 0, 0};
+    }
+    if (type_bytes(&reg) > MAX_REGISTER_BYTES) {
+        diag_fail(d, DIAG_SPEC, "the tile would take %zu bytes, at most %d are for registers", type_bytes(&reg), MAX_REGISTER_BYTES);
+        return -1;
     }
     return kernel_add_buf(k, buf_fresh_name(k, name), BUF_REG, &reg);
 }

@@ -23,6 +23,9 @@ void expr_collect(Arena *a, const Expr *e, ExprList *out);
 void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out);
 /* The two never touch the same element, whatever the iterations: by their ranges, or by strides. */
 bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y);
+/* Iterations that touch the same element, one in x, one in y, agree in all of the loops vars[0 … n): −1;
+ * else the first of these that could not be proved. Other loops may have any value in either. */
+int loops_differ(const Kernel *k, const Access *x, const Access *y, const int *vars, int n);
 bool subs_equal(const Kernel *k, int buf, const Affine *x, const Affine *y);
 /* bound[v]: loop v is inside this statement list. */
 bool *vars_bound(Arena *a, const Kernel *k, const Stmt *body);
@@ -52,8 +55,9 @@ typedef struct Tile {
 /* The tile that all these accesses share; false with a message if their outer parts differ. */
 bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile *tile, Diag *d);
 /* A REG buffer for it: the axes of extent above 1 (or one of extent 1), with the buffer's letters;
- * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this extent first. */
-int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES]);
+ * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this
+ * extent first. −1 with a message if it would be too large or have too many axes. */
+int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES], Diag *d);
 
 /* Calls fn on every loop with this name; fn returns the list that takes its place, NULL if it failed.
  * False when fn failed or no such loop is there (message with the loops there are). */

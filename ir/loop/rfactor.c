@@ -9,7 +9,8 @@
  *
  * A reduction becomes k running sums joined by a fixed tree: independent chains hide the latency of
  * the addition, and `vec ci` can follow. The answer changes within the rounding bound and is the same
- * for any number of threads. Legal for a loop that holds one += or max= whose target does not move with it. */
+ * for any number of threads. Legal for a loop that holds one += or max= whose target does not move with it
+ * and is not read by the value. */
 #include "ir/loop/rewrite.h"
 
 #include <math.h>
@@ -40,6 +41,16 @@ static const Affine *factor_sub(Kernel *k, const Factor *f, const Affine *sub, A
 static const Stmt *only_store(const Stmt *s) {
     while (s && !s->next && s->kind == STMT_FOR) s = s->body;
     return s && !s->next && s->kind == STMT_STORE && s->op != STORE_SET ? s : NULL;
+}
+
+/* The value reads what the statement adds to: each addition then depends on the one before. */
+static bool reads_target(Kernel *k, const Stmt *body, const Stmt *store) {
+    AccessList list = {0};
+    accesses_collect(k->arena, body, store->buf, &list);
+    const Access *target = &list.v[list.n - 1]; /* a store's reads come before its write */
+    for (int i = 0; i < list.n - 1; i++)
+        if (!accesses_disjoint(k, &list.v[i], target)) return true;
+    return false;
 }
 
 /* The loops of `body` that the target moves with, around a new store. */
@@ -76,6 +87,7 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     const char *why = NULL;
     if (!store) why = "the loop must hold one += or max= and nothing else";
     else if (loop->mark != MARK_FOR) why = "the loop is marked already";
+    else if (reads_target(k, loop->body, store)) why = "the value reads what is added to";
     else if (f->k > extent) why = "there are more running sums than iterations";
     if (why) {
         diag_fail(d, DIAG_SPEC, "%s", why);
@@ -92,7 +104,8 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     Access t = {store, store->sub, store->buf, true};
     ARENA_PUSH(k->arena, target.v, target.n, target.cap, t);
     if (!tile_of(k, loop->body, &target, f->buf, &f->tile, d)) return NULL;
-    f->reg = tile_register(k, f->buf, &f->tile, "part", f->k, f->axis_of);
+    f->reg = tile_register(k, f->buf, &f->tile, "part", f->k, f->axis_of, d);
+    if (f->reg < 0) return NULL;
 
     Arena *a = k->arena;
     int ci = kernel_add_var(k, f->name, f->k);

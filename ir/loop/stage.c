@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-enum { MAX_REGISTER_BYTES = 16 * 1024 };
-
 typedef struct Stage {
     const char *buf_name, *reg_name;
     int buf;
@@ -132,21 +130,21 @@ static bool starts_fresh(Kernel *k, const Stage *s, const Stmt *body, const Stmt
     return true;
 }
 
-/* The last store may go to the buffer itself: it sets the tile, nothing in a loop with it uses the
- * register, and what it reads is the element it sets, once. */
+/* The last store may go to the buffer itself: it sets the tile, each element once, nothing in a loop with
+ * it uses the register, and what it reads is the element it sets. */
 static bool ends_direct(Kernel *k, const Stage *s, const Stmt *body, const Stmt *last) {
     if (!sets_tile(k, s, last)) return false;
     const Stmt *child = child_with(body, last);
     AccessList beside = accesses_of(k, child, s->buf);
     for (int i = 0; i < beside.n; i++)
         if (beside.v[i].stmt != last || !subs_equal(k, s->buf, beside.v[i].sub, last->sub)) return false;
+    int64_t times = 1, elements = 1;
     for (const Stmt *loop = child; loop != last; loop = loop->body) {
         if (loop->kind != STMT_FOR || loop->body->next) return false;
-        bool moves = false;
-        for (int i = 0; i < k->buf[s->buf].type.rank; i++) moves |= affine_coef(&last->sub[i], loop->var) != 0;
-        if (!moves) return false;
+        times *= k->var[loop->var].extent;
     }
-    return true;
+    for (int i = 0; i < k->buf[s->buf].type.rank; i++) elements *= s->tile.extent[i];
+    return times == elements; /* and all of them are set: so each once */
 }
 
 static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
@@ -155,11 +153,8 @@ static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     accesses_collect(k->arena, loop->body, s->buf, &list);
     if (list.n == 0) return loop; /* a loop of that name that has nothing to do with the buffer */
     if (!tile_of(k, loop->body, &list, s->buf, &s->tile, d)) return NULL;
-    s->reg = tile_register(k, s->buf, &s->tile, s->reg_name, 0, s->axis_of);
-    if (type_bytes(&k->buf[s->reg].type) > MAX_REGISTER_BYTES) {
-        diag_fail(d, DIAG_SPEC, "the tile would take %zu bytes, at most %d are for registers", type_bytes(&k->buf[s->reg].type), MAX_REGISTER_BYTES);
-        return NULL;
-    }
+    s->reg = tile_register(k, s->buf, &s->tile, s->reg_name, 0, s->axis_of, d);
+    if (s->reg < 0) return NULL;
     const Stmt *first = list.v[0].stmt, *last = list.v[list.n - 1].stmt;
     bool written = false;
     for (int i = 0; i < list.n; i++) written |= list.v[i].write;

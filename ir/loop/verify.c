@@ -3,11 +3,12 @@
  * independent of each other (their tasks run at the same time).
  *
  * Independence of loops p: for accesses A and B to one buffer, one of them a write, show that
- * A(p, i) = B(p', i') implies p = p'. In one axis both are Σ a·p + rest. With the terms in
- * ascending |a|, and W the largest difference the rests can have, |a| > W means that a difference in
- * this p cannot be made up by the rest: p = p' is proved, and W grows by |a|·(extent − 1) for the next
- * term. What one axis proves counts in the others, until nothing new is found. Loops around the
- * whole have one value on both sides and cancel where their coefficients agree. */
+ * A(p, i) = B(p', i') implies p = p'. In one axis both are Σ a·p + rest. With W the largest
+ * difference that the rests and the terms of smaller |a| can have together, |a| > W means that a
+ * difference in the p of the largest |a| cannot be made up by anything: p = p' is proved, and the next
+ * smaller term is the largest. (From the top: of 2p + 3q neither can be proved, as 2·3 = 3·2.) What
+ * one axis proves counts in the others, until nothing new is found. Loops around the whole have
+ * one value on both sides and cancel where their coefficients agree. */
 #include "ir/loop/rewrite.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ enum { MAX_LOOPS = 64 };
 
 typedef struct Proof {
     const Kernel *k;
-    const bool *inner;           /* loops inside the body: free on both sides */
+    const bool *inner;           /* loops inside the body: free on both sides; NULL: all the others */
     const int *vars;             /* the loops to be proved independent */
     int n;
     bool proved[MAX_LOOPS];
@@ -51,7 +52,7 @@ static void rest_range(const Proof *p, const Affine *x, const Affine *y, int64_t
             int var = s->term[i].var;
             int64_t coef = side ? -s->term[i].coef : s->term[i].coef;
             if (proof_index(p, var) >= 0) continue;
-            if (!p->inner[var]) { /* one value on both sides: count it once, with the difference */
+            if (p->inner && !p->inner[var]) { /* one value on both sides: count it once, with the difference */
                 if (side && affine_coef(x, var) != 0) continue;
                 coef = affine_coef(x, var) - affine_coef(y, var);
             }
@@ -62,38 +63,46 @@ static void rest_range(const Proof *p, const Affine *x, const Affine *y, int64_t
     }
 }
 
+static int64_t proof_coef(const Proof *p, const Affine *x, int i) { return llabs(affine_coef(x, p->vars[i])); }
+
+/* How much a difference in this loop can make up for; none if there is no difference. */
+static int64_t proof_spread(const Proof *p, const Affine *x, int i) {
+    return p->proved[i] ? 0 : proof_coef(p, x, i) * (p->k->var[p->vars[i]].extent - 1);
+}
+
 static bool proof_axis(Proof *p, const Affine *x, const Affine *y) {
     int64_t lo, hi;
     for (int i = 0; i < p->n; i++) /* different coefficients: this axis proves nothing */
         if (affine_coef(x, p->vars[i]) != affine_coef(y, p->vars[i])) return false;
     rest_range(p, x, y, &lo, &hi);
     int64_t width = -lo > hi ? -lo : hi;
-    bool used[MAX_LOOPS] = {false}, progress = false;
-    for (int round = 0; round < p->n; round++) {
-        int best = -1;
-        for (int i = 0; i < p->n; i++) { /* the smallest |coefficient| that is left */
-            int64_t c = llabs(affine_coef(x, p->vars[i]));
-            if (c && !used[i] && (best < 0 || c < llabs(affine_coef(x, p->vars[best])))) best = i;
-        }
-        if (best < 0) break;
-        used[best] = true;
-        if (p->proved[best]) continue; /* no difference there, so no spread */
-        int64_t c = llabs(affine_coef(x, p->vars[best]));
-        if (c > width) p->proved[best] = progress = true;
-        width += c * (p->k->var[p->vars[best]].extent - 1);
+    for (int i = 0; i < p->n; i++) width += proof_spread(p, x, i);
+    for (bool progress = false;; progress = true) {
+        int most = -1; /* the largest |coefficient| that is left */
+        for (int i = 0; i < p->n; i++)
+            if (proof_spread(p, x, i) > 0 && (most < 0 || proof_coef(p, x, i) > proof_coef(p, x, most))) most = i;
+        if (most < 0) return progress;
+        width -= proof_spread(p, x, most);
+        if (proof_coef(p, x, most) <= width) return progress;
+        p->proved[most] = true;
     }
-    return progress;
 }
 
-static bool pair_independent(Proof *p, const Access *x, const Access *y) {
+/* The first loop in which x and y may differ though they touch the same element; −1 if there is none. */
+static int pair_differs(Proof *p, const Access *x, const Access *y) {
     for (int i = 0; i < p->n; i++) p->proved[i] = p->k->var[p->vars[i]].extent == 1;
     for (bool progress = true; progress;) {
         progress = false;
         for (int i = 0; i < p->k->buf[x->buf].type.rank; i++) progress |= proof_axis(p, &x->sub[i], &y->sub[i]);
     }
     for (int i = 0; i < p->n; i++)
-        if (!p->proved[i]) return accesses_disjoint(p->k, x, y);
-    return true;
+        if (!p->proved[i]) return accesses_disjoint(p->k, x, y) ? -1 : p->vars[i];
+    return -1;
+}
+
+int loops_differ(const Kernel *k, const Access *x, const Access *y, const int *vars, int n) {
+    Proof p = {.k = k, .vars = vars, .n = n};
+    return n > MAX_LOOPS ? vars[0] : pair_differs(&p, x, y);
 }
 
 static bool allocated_in(const Stmt *body, int buf) {
@@ -110,10 +119,9 @@ bool loops_independent(const Kernel *k, const Stmt *body, const int *vars, int n
     for (int i = 0; i < list.n; i++) {
         if (!list.v[i].write || allocated_in(body, list.v[i].buf)) continue;
         for (int j = 0; j < list.n; j++) {
-            if (list.v[j].buf != list.v[i].buf || pair_independent(&p, &list.v[i], &list.v[j])) continue;
-            int at = 0;
-            while (at < n - 1 && p.proved[at]) at++;
-            return verify_fail(k, d, "two iterations of loop %s may touch the same element of %s", k->var[vars[at]].name,
+            int differs = list.v[j].buf != list.v[i].buf ? -1 : pair_differs(&p, &list.v[i], &list.v[j]);
+            if (differs < 0) continue;
+            return verify_fail(k, d, "two iterations of loop %s may touch the same element of %s", k->var[differs].name,
                                k->buf[list.v[i].buf].name);
         }
     }

@@ -171,7 +171,7 @@ static void draw(Style style, const Test *t, int64_t image, const Answer *a, int
     printf("%-*s", SIDE, text);
 }
 
-/* The first of the images and the first wrong one, as many beside each other as the terminal is wide. */
+/* The first images and the next that the network gets wrong, if it does, as many beside each other as the terminal is wide. */
 static void show_images(const Test *t, const Answer *answer) {
     int64_t image[SHOWN], n = 0, wrong = SHOWN - 1;
     for (int64_t i = t->count - 1; i >= SHOWN - 1; i--)
@@ -181,7 +181,8 @@ static void show_images(const Test *t, const Answer *answer) {
     Style style = choose_style();
     int row = (columns() - GAP) / (SIDE + GAP);
     row = row < 1 ? 1 : row > SHOWN ? SHOWN : row;
-    printf("== the first %d test images, and the next that it gets wrong\n", SHOWN - 1);
+    if (answer[wrong].class == label(t, wrong)) printf("== the first %d test images\n", SHOWN);
+    else printf("== the first %d test images, and the next that it gets wrong\n", SHOWN - 1);
     for (int from = 0; from < SHOWN; from += row)
         for (int line = 0; line < LINES + 2; line++) {
             for (int i = from; i < SHOWN && i < from + row; i++) {
