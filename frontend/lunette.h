@@ -44,7 +44,7 @@ typedef struct LunetteOptions {
                               * else an error if the network has any */
     int random_weights;      /* 1: random weights from `seed` */
     uint64_t seed;
-    int threads;             /* 0: 1 */
+    int threads;             /* 1 … 1024; 0: 1; negative: LUNETTE_USAGE, as for batch and n_set */
     int64_t batch;           /* images a run, the n of every input; 0: 1 */
     const char *const *set;  /* n_set parameters "name=value" for the spec's param() */
     int n_set;

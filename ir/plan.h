@@ -4,14 +4,18 @@
  *
  *   plan lenet5 {
  *       arena 20480
+ *       live 20480
  *       weights 247808
- *       input image : f32[n1 c1 h28 w28]
- *       output output : f32[n1 c10]
+ *       input "image" : f32[n1 c1 h28 w28]
+ *       output "output" : f32[n1 c10]
  *       buffer b0 "conv1" : f32[n1 C1 h28 w28 c6] at arena 0 live 0 2
  *       buffer b1 "conv1.weight" : f32[O1 c1 h5 w5 o6] at weights 0
  *       buffer b2 "image" : f32[n1 c1 h28 w28] at input 0
- *       kernel k0 tasks 28 { in { 0 0 0 … } … }
- *       step "conv1" k0 (b2, b1, b0)
+ *       kernel k0 tasks 28 {
+ *           rank 4 reads [0:0 0:0 0:31 0:31]
+ *           …                                    one line a parameter
+ *       }
+ *       step "conv1" k0(b2, b1, b0)
  *   }
  */
 #ifndef LUNETTE_IR_PLAN_H
@@ -70,8 +74,8 @@ typedef struct Plan {
 } Plan;
 
 /* Gives every ARENA buffer its life from the steps, and its offset so that no two that live at the
- * same time overlap: the largest first, each at the lowest place that is free. Sets arena_bytes, live_bytes.
- * WEIGHTS buffers are laid one after the other. */
+ * same time overlap: the smaller of two placements, largest first at the lowest free place, or in order of
+ * life from both ends. Sets arena_bytes and live_bytes. WEIGHTS buffers are laid one after the other. */
 void plan_place(Plan *p);
 /* The union of `have` covers every element of `want`. */
 bool boxes_cover(Arena *a, const Box *have, int n_have, const Box *want, int rank);
