@@ -36,7 +36,7 @@ typedef struct Work {
     CodeLib *lib;
     const Target *target;
     Cache *cache;
-    atomic_int next;    /* unit to take */
+    atomic_int next; /* unit to take */
     atomic_bool failed;
     pthread_mutex_t lock; /* of diag */
     Diag *diag;
@@ -167,7 +167,8 @@ static void write_perf_map(const CodeLib *lib) {
         const Unit *u = &lib->unit[i];
         ElfFacts facts;
         if (elf_facts(u->bytes, u->n, u->symbol, &facts))
-            fprintf(f, "%lx %lx %s\n", (unsigned long)(uintptr_t)u->fn, (unsigned long)facts.code_bytes, u->kernel->name);
+            fprintf(f, "%lx %lx %s\n", (unsigned long)(uintptr_t)u->fn, (unsigned long)facts.code_bytes,
+                    u->kernel->name);
     }
     fclose(f);
 }
@@ -201,16 +202,15 @@ static bool fill(CodeLib *lib, const Kernel *const *kernels, int n, const Target
 bool code_open(CodeLib **out, const Kernel *const *kernels, int n, const Target *t, const CodeOptions *o, Diag *d) {
     double start = seconds();
     *out = NULL;
-    if (!target_runs_here(t))
-        return diag_fail(d, DIAG_UNSUPPORTED, "this machine does not run code for %s", t->cpu);
+    if (!target_runs_here(t)) return diag_fail(d, DIAG_UNSUPPORTED, "this machine does not run code for %s", t->cpu);
     CodeLib *lib = mem_alloc(sizeof *lib);
     if (!lib) return diag_fail(d, DIAG_MACHINE, "out of memory");
     lib->stats.kernels = n;
     size_t count = n > 0 ? (size_t)n : 1;
     lib->unit = mem_alloc(count * sizeof *lib->unit);
     lib->unit_of = mem_alloc(count * sizeof *lib->unit_of);
-    bool good = lib->unit && lib->unit_of ? fill(lib, kernels, n, t, o, d)
-                                          : diag_fail(d, DIAG_MACHINE, "out of memory");
+    bool good =
+        lib->unit && lib->unit_of ? fill(lib, kernels, n, t, o, d) : diag_fail(d, DIAG_MACHINE, "out of memory");
     lib->stats.seconds = seconds() - start;
     if (good) *out = lib;
     else code_close(lib);

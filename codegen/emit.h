@@ -25,8 +25,7 @@ void machine_close(Machine *m); /* NULL is fine */
 
 /* bytes: mem_alloc'd, for the caller to free, *n of them and a '\0'. An LLVM context of its own a
  * call. An object with an undefined symbol is never given out (DIAG_INTERNAL). */
-bool machine_emit(Machine *m, const Kernel *k, const char *symbol, EmitOutput kind, void **bytes, size_t *n,
-                  Diag *d);
+bool machine_emit(Machine *m, const Kernel *k, const char *symbol, EmitOutput kind, void **bytes, size_t *n, Diag *d);
 
 /* The three in one. */
 bool emit_object(const Kernel *k, const Target *t, const char *symbol, EmitOutput kind, void **bytes, size_t *n,

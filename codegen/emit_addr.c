@@ -82,8 +82,7 @@ static LLVMValueRef add_term(Emit *e, LLVMValueRef base, const VarNow *var, int6
     }
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderBefore(e->b, var->ready);
-    LLVMValueRef x = coef == 1 ? var->v
-                               : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
+    LLVMValueRef x = coef == 1 ? var->v : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
     if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, e->f32, base, &x, 1, "");
     else if (base) x = LLVMBuildGEP2(e->b, e->f32, base, &x, 1, "");
     LLVMPositionBuilderAtEnd(e->b, here);

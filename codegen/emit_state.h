@@ -15,7 +15,7 @@ enum {
 
 /* What is known of a loop variable where the builder stands. */
 typedef struct VarNow {
-    bool known;         /* a constant: extent 1, unrolled, or the first lane of a chunk of a vec loop */
+    bool known; /* a constant: extent 1, unrolled, or the first lane of a chunk of a vec loop */
     int64_t value;
     LLVMValueRef v;     /* i64, when not known */
     LLVMValueRef ready; /* the branch before which everything computed from v alone is put */
@@ -30,12 +30,12 @@ typedef struct Slot {
 } Slot;
 
 typedef struct BufNow {
-    LLVMValueRef base;   /* pointer; NULL for a tile kept in slots */
-    LLVMValueRef scope;  /* metadata: !alias.scope and !noalias, parameters only */
+    LLVMValueRef base;  /* pointer; NULL for a tile kept in slots */
+    LLVMValueRef scope; /* metadata: !alias.scope and !noalias, parameters only */
     LLVMValueRef others;
-    bool ready;          /* REG, SCRATCH: set up */
+    bool ready; /* REG, SCRATCH: set up */
     Slot *slot;
-    int *slot_of;        /* by element */
+    int *slot_of; /* by element */
     int n_slot;
 } BufNow;
 
@@ -75,8 +75,8 @@ typedef struct Emit {
     int lanes;           /* … and the lanes of the chunk being emitted; 1 outside */
     GepRow *gep;
     int n_gep, cap_gep;
-    Memo linear;         /* subscript list → its Affine in memory */
-    Memo values;         /* Expr → LLVMValueRef, of one instance of a store */
+    Memo linear; /* subscript list → its Affine in memory */
+    Memo values; /* Expr → LLVMValueRef, of one instance of a store */
     int instances;
     int64_t stack_bytes;
     unsigned md_scope, md_noalias;

@@ -65,8 +65,8 @@ static void note_marks(Emit *e, const Stmt *list) {
 }
 
 static void add_attribute(Emit *e, const char *name, const char *value) {
-    LLVMAttributeRef a = LLVMCreateStringAttribute(e->ctx, name, (unsigned)strlen(name), value,
-                                                   (unsigned)strlen(value));
+    LLVMAttributeRef a =
+        LLVMCreateStringAttribute(e->ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(e->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 
@@ -115,8 +115,7 @@ static LLVMValueRef clamp(Emit *e, LLVMValueRef x, LLVMIntPredicate keep, int64_
 /* for (t = max(begin − first, 0); t < min(end − first, tasks); t++) { decode; body } */
 static bool emit_nest(Emit *e, const Stmt *nest, int64_t first, int64_t tasks) {
     int vars[MAX_AXES], n = nest_par_vars(nest, vars);
-    if (tasks > INT32_MAX)
-        return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than 2^31 tasks", e->k->name);
+    if (tasks > INT32_MAX) return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than 2^31 tasks", e->k->name);
     LLVMValueRef from = LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 2), int64_const(e, first), "");
     LLVMValueRef to = LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 3), int64_const(e, first), "");
     from = clamp(e, from, LLVMIntSGT, 0);

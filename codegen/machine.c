@@ -175,8 +175,7 @@ static bool emit_guarded(Emit *e, Machine *m, const char *symbol, EmitOutput kin
     return good;
 }
 
-bool machine_emit(Machine *m, const Kernel *k, const char *symbol, EmitOutput kind, void **bytes, size_t *n,
-                  Diag *d) {
+bool machine_emit(Machine *m, const Kernel *k, const char *symbol, EmitOutput kind, void **bytes, size_t *n, Diag *d) {
     Diag own = {0}; /* LLVM's errors are seen even when the caller wants no message */
     Emit e = {.k = k, .t = &m->target, .d = &own};
     *bytes = NULL;

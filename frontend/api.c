@@ -15,7 +15,8 @@ static LunetteStatus report(const Diag *d, LunetteError *e) {
 LunetteStatus lunette_open(const char *spec, const LunetteOptions *options, LunetteModel **model, LunetteError *error) {
     Diag d = {0};
     *model = NULL;
-    LunetteModel *m = spec ? model_load(spec, options, NULL, NULL, &d) : (diag_fail(&d, DIAG_USAGE, "the spec is NULL"), NULL);
+    LunetteModel *m =
+        spec ? model_load(spec, options, NULL, NULL, &d) : (diag_fail(&d, DIAG_USAGE, "the spec is NULL"), NULL);
     if (m && model_weights(m, &d) && model_build(m, &d)) *model = m;
     else model_close(m);
     return report(&d, error);

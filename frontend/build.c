@@ -25,7 +25,9 @@ static bool pack_weights(LunetteModel *m, Diag *d) {
     m->weights = memory_map(m->plan->weight_bytes, &m->weights_size, d);
     if (!m->weights) return false;
     for (int b = 0; b < m->plan->n_buf; b++)
-        if (m->plan->buf[b].place == PLACE_WEIGHTS && !constant_pack(m, m->buf_node[b], (float *)(m->weights + m->plan->buf[b].at), d)) return false;
+        if (m->plan->buf[b].place == PLACE_WEIGHTS &&
+            !constant_pack(m, m->buf_node[b], (float *)(m->weights + m->plan->buf[b].at), d))
+            return false;
     return true;
 }
 
@@ -37,7 +39,8 @@ static bool compile(LunetteModel *m, Diag *d) {
     else if (!o.cache_dir && cache_default_dir(dir, sizeof dir)) o.cache_dir = dir;
     const Kernel **kernels = ARENA_ARRAY(m->arena, const Kernel *, n);
     for (int i = 0; i < n; i++) kernels[i] = m->kernel[i].kernel;
-    if (!target_runs_here(&m->target)) return diag_fail(d, DIAG_USAGE, "code for %s does not run on this machine", m->target.cpu);
+    if (!target_runs_here(&m->target))
+        return diag_fail(d, DIAG_USAGE, "code for %s does not run on this machine", m->target.cpu);
     if (!code_open(&m->code, kernels, n, &m->target, &o, d)) return false;
     m->fn = ARENA_ARRAY(m->arena, KernelFn, n);
     for (int i = 0; i < n; i++) m->fn[i] = code_fn(m->code, i);
@@ -78,7 +81,10 @@ bool model_build(LunetteModel *m, Diag *d) {
     return good;
 }
 
-typedef struct StepCall { KernelFn fn; void *const *args; } StepCall;
+typedef struct StepCall {
+    KernelFn fn;
+    void *const *args;
+} StepCall;
 
 static void step_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     (void)thread;
@@ -96,7 +102,8 @@ void model_run(LunetteModel *m, const float *const *inputs, float *const *output
         const PlanStep *step = &m->plan->step[s];
         for (int i = 0; i < step->n_arg; i++) {
             Place place = m->plan->buf[step->buf[i]].place;
-            if (place == PLACE_INPUT || place == PLACE_OUTPUT) m->args[s][i] = model_buffer(m, step->buf[i], inputs, outputs);
+            if (place == PLACE_INPUT || place == PLACE_OUTPUT)
+                m->args[s][i] = model_buffer(m, step->buf[i], inputs, outputs);
         }
         model_run_step(m, s, m->args[s]);
     }

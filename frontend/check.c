@@ -144,10 +144,8 @@ CheckReport *check_model(LunetteModel *m, const CheckOptions *o, Diag *d) {
     if (!r) return NULL;
     Check c = {.m = m, .o = o, .report = r, .threads = o->threads > 0 ? o->threads : pool_cpus()};
     volatile bool done = false;
-    if (ARENA_TRY(r->arena))
-        done = run_check(&c, d);
-    else
-        diag_fail(d, DIAG_MACHINE, "out of memory while checking");
+    if (ARENA_TRY(r->arena)) done = run_check(&c, d);
+    else diag_fail(d, DIAG_MACHINE, "out of memory while checking");
     ARENA_END(r->arena);
     against_close(&c);
     if (!done) {

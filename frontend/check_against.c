@@ -75,9 +75,7 @@ static int by_node(const void *x, const void *y) {
     return ((const AgainstFile *)x)->node->id - ((const AgainstFile *)y)->node->id;
 }
 
-static int by_text(const void *x, const void *y) {
-    return strcmp(*(char *const *)x, *(char *const *)y);
-}
+static int by_text(const void *x, const void *y) { return strcmp(*(char *const *)x, *(char *const *)y); }
 
 static bool is_npy(const char *name) {
     size_t n = strlen(name);
@@ -101,7 +99,8 @@ static bool inputs_known(const Check *c, const char *dir, Diag *d) {
     for (int i = 0; i < c->m->plan->n_input; i++)
         if (!c->inputs[i]) {
             const char *name = c->m->plan->input[i].name;
-            return diag_fail(d, DIAG_FILE, "%s: no %s.npy, and input %s is not given (-i): nothing to compare on", dir, name, name);
+            return diag_fail(d, DIAG_FILE, "%s: no %s.npy, and input %s is not given (-i): nothing to compare on", dir,
+                             name, name);
         }
     return true;
 }
@@ -116,7 +115,8 @@ bool against_open(Check *c, const char *dir, Diag *d) {
     for (int i = 0; i < n; i++)
         if (!take_file(c, dir, names[i], d)) return false;
     if (c->n_file == 0)
-        return diag_fail(d, DIAG_FILE, "%s: no npy file is named after a tensor of the network, like %s.npy", dir, c->m->written->out[0].node->name);
+        return diag_fail(d, DIAG_FILE, "%s: no npy file is named after a tensor of the network, like %s.npy", dir,
+                         c->m->written->out[0].node->name);
     qsort(c->file, (size_t)c->n_file, sizeof *c->file, by_node);
     for (int i = 0; i < c->n_file; i++) {
         c->file[i].row = &c->report->tensor[i];
@@ -162,7 +162,8 @@ static bool compare(Arena *a, void *ctx, Diag *d) {
     return true;
 }
 
-bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at, Diag *d) {
+bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at,
+                   Diag *d) {
     for (int i = 0; i < c->n_file; i++) {
         AgainstFile *file = &c->file[i];
         if (file->node != node || file->done) continue;

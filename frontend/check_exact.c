@@ -21,9 +21,7 @@ enum {
 
 /* ---- weights ---------------------------------------------------------------------------------- */
 
-static int64_t fan_in(const Node *weight) {
-    return type_elements(&weight->type) / type_extent(&weight->type, 'o');
-}
+static int64_t fan_in(const Node *weight) { return type_elements(&weight->type) / type_extent(&weight->type, 'o'); }
 
 /* The sums of a layer this wide would pass 2^24: smaller weights. */
 static int64_t amplitude(int64_t terms) {
@@ -76,12 +74,10 @@ static void fill_batchnorm(uint64_t seed, const Node *bn, int place, const Node 
     int64_t n = type_elements(&w->type);
     float variance;
     double deviation = exact_deviation((double)bn->attr.BATCHNORM.eps, &variance);
-    if (place == 1)
-        fill_scale(seed, w->name, deviation, out, n);
+    if (place == 1) fill_scale(seed, w->name, deviation, out, n);
     else if (place == 4)
         for (int64_t i = 0; i < n; i++) out[i] = variance;
-    else
-        fill_integers(seed, w->name, OFFSET_MOST, out, n);
+    else fill_integers(seed, w->name, OFFSET_MOST, out, n);
 }
 
 static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out) {
@@ -94,10 +90,8 @@ static void fill_weight(uint64_t seed, const Graph *g, const Node *w, float *out
                 place = j;
                 break;
             }
-    if (user && user->op == OP_BATCHNORM)
-        fill_batchnorm(seed, user, place, w, out);
-    else
-        fill_tensor(seed, w->name, &w->type, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out);
+    if (user && user->op == OP_BATCHNORM) fill_batchnorm(seed, user, place, w, out);
+    else fill_tensor(seed, w->name, &w->type, w->type.rank > 1 ? amplitude(fan_in(w)) : OFFSET_MOST, out);
 }
 
 bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
@@ -118,9 +112,7 @@ bool check_exact_weights(LunetteModel *m, uint64_t seed, Diag *d) {
 
 /* ---- inputs ----------------------------------------------------------------------------------- */
 
-static const Group *step_group(const StepCheck *s) {
-    return &s->c->m->context.groups.v[s->step];
-}
+static const Group *step_group(const StepCheck *s) { return &s->c->m->context.groups.v[s->step]; }
 
 static bool is_pow2(double x) {
     int e;
@@ -200,7 +192,8 @@ static bool op_exact(const Node *n, Numbers numbers) {
     case OP_DENSE: {
         int64_t terms = fan_in(n->in[1]);
         /* offsets count in units of 2^-shift */
-        double most = (double)terms * (double)numbers.most * 2 * (double)amplitude(terms) + ldexp(4 * OFFSET_MOST * OFFSET_MOST, numbers.shift);
+        double most = (double)terms * (double)numbers.most * 2 * (double)amplitude(terms) +
+                      ldexp(4 * OFFSET_MOST * OFFSET_MOST, numbers.shift);
         return most < ldexp(1, EXACT_BITS);
     }
     case OP_AVGPOOL:

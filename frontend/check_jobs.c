@@ -8,10 +8,8 @@ bool check_scoped(CheckScoped *fn, void *ctx, Diag *d) {
     Arena *a = arena_open(d);
     if (!a) return false;
     volatile bool good = false;
-    if (ARENA_TRY(a))
-        good = fn(a, ctx, d);
-    else
-        diag_fail(d, DIAG_MACHINE, "out of memory while checking");
+    if (ARENA_TRY(a)) good = fn(a, ctx, d);
+    else diag_fail(d, DIAG_MACHINE, "out of memory while checking");
     ARENA_END(a);
     arena_close(a);
     return good;

@@ -47,7 +47,8 @@ const RefTensor *local_reference(Arena *a, const StepCheck *s, const Swap *swap,
         const Node *origin = s->arg[i]->origin;
         if (graph_is_constant(s->arg[i])) continue;
         if (!origin) {
-            diag_fail(d, DIAG_INTERNAL, "check: kernel %s reads %s, no value of the graph as written", s->kernel->name, s->arg[i]->name);
+            diag_fail(d, DIAG_INTERNAL, "check: kernel %s reads %s, no value of the graph as written", s->kernel->name,
+                      s->arg[i]->name);
             return NULL;
         }
         if (!value[origin->id]) value[origin->id] = ref_from_f32(a, &s->arg[i]->type, s->args[i]);
@@ -67,9 +68,7 @@ static bool evaluate(Arena *a, void *ctx, Diag *d) {
     return true;
 }
 
-bool local_evaluate(StepCheck *s, Diag *d) {
-    return check_scoped(evaluate, s, d);
-}
+bool local_evaluate(StepCheck *s, Diag *d) { return check_scoped(evaluate, s, d); }
 
 double bound_ratio(double got, double ref, double bound) {
     if ((isnan(got) && isnan(ref)) || got == ref) return 0;
@@ -101,7 +100,10 @@ int64_t local_compare(StepCheck *s, bool blame) {
     s->row->exact = inexact < 0;
     index_text(&plain, worst, s->row->at);
     if (wrong && blame)
-        row_fault(s->row, CHECK_NEST, "the nest differs from the reference: %.9g against %.9g ± %.3g at %s, %lld of %lld elements out of bound",
-                  (double)compared_value(s, worst), s->ref[worst], s->bound[worst], s->row->at, (long long)wrong, (long long)s->elements);
+        row_fault(
+            s->row, CHECK_NEST,
+            "the nest differs from the reference: %.9g against %.9g ± %.3g at %s, %lld of %lld elements out of bound",
+            (double)compared_value(s, worst), s->ref[worst], s->bound[worst], s->row->at, (long long)wrong,
+            (long long)s->elements);
     return wrong;
 }

@@ -121,6 +121,7 @@ bool whole_finish(Whole *w, bool good, Diag *d);
 bool against_open(Check *c, const char *dir, Diag *d);
 void against_close(Check *c);
 /* Compares a value, `v` doubles or `f` floats at[i] (NULL: i), with the files of this node. */
-bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at, Diag *d);
+bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at,
+                   Diag *d);
 
 #endif

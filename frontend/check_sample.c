@@ -20,12 +20,9 @@ static int64_t expr_cost(const Expr *e, int depth) {
 static int64_t stmt_cost(const Kernel *k, const Stmt *s) {
     int64_t cost = 0;
     for (; s; s = s->next) {
-        if (s->kind == STMT_FOR)
-            cost += k->var[s->var].extent * stmt_cost(k, s->body);
-        else if (s->kind == STMT_ALLOC)
-            cost += stmt_cost(k, s->body);
-        else
-            cost += 1 + expr_cost(s->value, 0);
+        if (s->kind == STMT_FOR) cost += k->var[s->var].extent * stmt_cost(k, s->body);
+        else if (s->kind == STMT_ALLOC) cost += stmt_cost(k, s->body);
+        else cost += 1 + expr_cost(s->value, 0);
     }
     return cost;
 }

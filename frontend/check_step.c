@@ -21,7 +21,8 @@ void index_text(const Type *plain, int64_t element, char out[CHECK_INDEX_TEXT]) 
     int n = 0;
     out[0] = '\0';
     for (int i = 0; i < plain->rank && n < CHECK_INDEX_TEXT; i++)
-        n += snprintf(out + n, (size_t)(CHECK_INDEX_TEXT - n), "%s%c%lld", i ? " " : "", plain->axis[i].letter, (long long)digit[i]);
+        n += snprintf(out + n, (size_t)(CHECK_INDEX_TEXT - n), "%s%c%lld", i ? " " : "", plain->axis[i].letter,
+                      (long long)digit[i]);
 }
 
 void step_index(const StepCheck *s, int64_t memory, char out[CHECK_INDEX_TEXT]) {
@@ -56,9 +57,7 @@ static uint32_t bits_of(float x) {
     return u;
 }
 
-static bool written(float x) {
-    return bits_of(x) != CHECK_PATTERN;
-}
+static bool written(float x) { return bits_of(x) != CHECK_PATTERN; }
 static bool same(float x, float y) {
     return bits_of(x) == bits_of(y) || (isnan(x) && isnan(y) && written(x) && written(y));
 }
@@ -126,7 +125,8 @@ static void run_native(StepCheck *s) {
     if (c->o->tamper) c->o->tamper(c->o->ctx, s->step, s->native, NULL, s->memory);
     int64_t spoiled = 0;
     for (int i = 0; i < GUARD; i++) spoiled += written(block[i]) + written(s->native[s->memory + i]);
-    if (spoiled) row_fault(s->row, CHECK_OUTSIDE, "native code wrote %lld elements next to its buffer", (long long)spoiled);
+    if (spoiled)
+        row_fault(s->row, CHECK_OUTSIDE, "native code wrote %lld elements next to its buffer", (long long)spoiled);
 }
 
 /* ---- the nest --------------------------------------------------------------------------------- */
@@ -160,10 +160,8 @@ static int64_t collect_ranges(StepCheck *s, const uint8_t *want, uint8_t *done, 
     int64_t n = 0, longest = s->row->tasks / (4 * s->c->threads) + 1;
     for (int64_t t = 0; t < s->row->tasks; t++) {
         if (!want[t] || done[t]) continue;
-        if (n && range[n - 1].end == t && t - range[n - 1].begin < longest)
-            range[n - 1].end++;
-        else
-            range[n++] = (Range){t, t + 1};
+        if (n && range[n - 1].end == t && t - range[n - 1].begin < longest) range[n - 1].end++;
+        else range[n++] = (Range){t, t + 1};
         done[t] = 1;
         s->row->interpreted++;
     }
@@ -211,8 +209,8 @@ static void compare_bits(StepCheck *s) {
     row_fault(s->row, CHECK_CODE,
               "the code generator differs from the nest in %lld of %lld elements, "
               "first at %s: native %.9g (%08x), nest %.9g (%08x)",
-              (long long)differ, (long long)s->row->compared, at, (double)s->native[first], bits_of(s->native[first]), (double)s->nest[first],
-              bits_of(s->nest[first]));
+              (long long)differ, (long long)s->row->compared, at, (double)s->native[first], bits_of(s->native[first]),
+              (double)s->nest[first], bits_of(s->nest[first]));
 }
 
 static void compare_halo(StepCheck *s) {
@@ -224,8 +222,8 @@ static void compare_halo(StepCheck *s) {
     for (int64_t i = 0; i < s->memory; i++)
         if (!inside[i] && bits_of(s->native[i]) != bits_of(halo) && wrong++ == 0) first = i;
     if (wrong)
-        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %g, first element %lld of memory: %.9g", (long long)wrong, (double)halo,
-                  (long long)first, (double)s->native[first]);
+        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %g, first element %lld of memory: %.9g",
+                  (long long)wrong, (double)halo, (long long)first, (double)s->native[first]);
 }
 
 static bool compare_all(StepCheck *s, uint8_t *done, Diag *d) {
@@ -236,7 +234,9 @@ static bool compare_all(StepCheck *s, uint8_t *done, Diag *d) {
     compare_halo(s);
     if (s->row->must_be_exact && !s->row->exact && !(s->row->faults & CHECK_NEST))
         row_fault(s->row, CHECK_NEST,
-                  "the nest differs from the reference, though within the bound: these integers must come out exactly, not so at %s", s->row->at);
+                  "the nest differs from the reference, though within the bound: these integers must come out exactly, "
+                  "not so at %s",
+                  s->row->at);
     return trust_check(s, d);
 }
 

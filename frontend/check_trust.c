@@ -40,8 +40,8 @@ static void trust_result(StepCheck *s) {
         equal &= s->ref[e] == s->ref[0];
     }
     if (broken)
-        row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements", (long long)broken,
-                  (long long)s->elements);
+        row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements",
+                  (long long)broken, (long long)s->elements);
     if (equal && !must_be_constant(s->arg[s->n_in]))
         row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
     else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS)
@@ -65,7 +65,8 @@ enum { PAIRS = 6 };
 static bool swap_noticed(const Swaps *w, const RefTensor *r) {
     const StepCheck *s = w->s;
     for (int64_t e = 0; e < s->elements; e++) {
-        bool differs = s->row->must_be_exact ? (float)r->v[e] != (float)s->ref[e] : fabs(r->v[e] - s->ref[e]) > 2 * s->bound[e];
+        bool differs =
+            s->row->must_be_exact ? (float)r->v[e] != (float)s->ref[e] : fabs(r->v[e] - s->ref[e]) > 2 * s->bound[e];
         if (differs) return true;
     }
     return false;
@@ -133,8 +134,8 @@ static bool trust_swaps(StepCheck *s, Diag *d) {
     if (!check_parallel(s->c->threads, w.n, swap_job, &w, d)) return false;
     for (int i = 0; i < w.n; i++)
         if (!w.noticed[i])
-            row_fault(s->row, CHECK_MISTRUSTED, "its result is the same when two %s of %s are swapped", w.v[i].axis ? "channels" : "rows",
-                      w.v[i].node->name);
+            row_fault(s->row, CHECK_MISTRUSTED, "its result is the same when two %s of %s are swapped",
+                      w.v[i].axis ? "channels" : "rows", w.v[i].node->name);
     return true;
 }
 

@@ -133,8 +133,11 @@ static void compare_output(const RefTensor *ref, const float *got, CheckOutput *
         output_fault(out, CHECK_NEST,
                      "differs from the reference of the whole network: %.9g against %.9g at %s, "
                      "%.3g times the bound, %lld of %lld elements out of bound",
-                     (double)got[worst], ref->v[worst], out->at, out->ratio, (long long)wrong, (long long)out->elements);
-    if (broken) output_fault(out, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld elements", (long long)broken);
+                     (double)got[worst], ref->v[worst], out->at, out->ratio, (long long)wrong,
+                     (long long)out->elements);
+    if (broken)
+        output_fault(out, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld elements",
+                     (long long)broken);
 }
 
 static bool same_floats(const float *x, const float *y, int64_t n) {
@@ -153,7 +156,8 @@ static bool compare_run(Arena *a, void *ctx, Diag *d) {
     model_run(c->m, c->inputs, again);
     for (int i = 0; i < p->n_output; i++)
         if (!same_floats(again[i], c->outputs[i], type_elements(&p->output[i].type)))
-            output_fault(&c->report->output[i], CHECK_PLAN, "a run of the whole network differs from its kernels run one by one");
+            output_fault(&c->report->output[i], CHECK_PLAN,
+                         "a run of the whole network differs from its kernels run one by one");
     return true;
 }
 
@@ -161,15 +165,14 @@ bool whole_finish(Whole *w, bool good, Diag *d) {
     Check *c = w->c;
     const Graph *g = c->m->written;
     if (!good) atomic_store(&w->stop, true);
-    if (w->threaded)
-        pthread_join(w->thread, NULL);
-    else if (good)
-        whole_thread(w);
+    if (w->threaded) pthread_join(w->thread, NULL);
+    else if (good) whole_thread(w);
     if (good && !w->good) {
         *d = w->diag;
         good = false;
     }
-    for (int i = 0; good && i < g->n_out; i++) compare_output(w->value[g->out[i].node->id], c->outputs[i], &c->report->output[i]);
+    for (int i = 0; good && i < g->n_out; i++)
+        compare_output(w->value[g->out[i].node->id], c->outputs[i], &c->report->output[i]);
     good = good && check_scoped(compare_run, c, d);
     for (int i = 0; i < g->n_node; i++) drop(w, i);
     return good;

@@ -40,27 +40,28 @@ typedef struct LunetteError {
 } LunetteError;
 
 typedef struct LunetteOptions {
-    const char *weights;     /* a safetensors or npz file; NULL: random weights from `seed` when `random_weights`,
+    const char *weights; /* a safetensors or npz file; NULL: random weights from `seed` when `random_weights`,
                               * else an error if the network has any */
-    int random_weights;      /* 1: random weights from `seed` */
+    int random_weights;  /* 1: random weights from `seed` */
     uint64_t seed;
-    int threads;             /* 1 … 1024; 0: 1; negative: LUNETTE_USAGE, as for batch and n_set */
-    int64_t batch;           /* images a run, the n of every input; 0: 1 */
-    const char *const *set;  /* n_set parameters "name=value" for the spec's param() */
+    int threads;            /* 1 … 1024; 0: 1; negative: LUNETTE_USAGE, as for batch and n_set */
+    int64_t batch;          /* images a run, the n of every input; 0: 1 */
+    const char *const *set; /* n_set parameters "name=value" for the spec's param() */
     int n_set;
-    const char *cpu;         /* LLVM's name; NULL: the host's */
-    const char *cache_dir;   /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
-    int no_cache;            /* 1: keep nothing */
-    int plain;               /* 1: the nests as lowered, without schedules: slow, for comparison */
+    const char *cpu; /* LLVM's name; NULL: the host's */
+    const char
+        *cache_dir; /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
+    int no_cache;   /* 1: keep nothing */
+    int plain;      /* 1: the nests as lowered, without schedules: slow, for comparison */
 } LunetteOptions;
 
 enum { LUNETTE_MAX_RANK = 8 };
 
 typedef struct LunetteTensor {
-    const char *name;                  /* owned by the model */
+    const char *name; /* owned by the model */
     int rank;
-    int64_t extent[LUNETTE_MAX_RANK];  /* batch first */
-    int64_t elements;                  /* of float32 */
+    int64_t extent[LUNETTE_MAX_RANK]; /* batch first */
+    int64_t elements;                 /* of float32 */
 } LunetteTensor;
 
 typedef struct LunetteModel LunetteModel;

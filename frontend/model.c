@@ -59,7 +59,8 @@ static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Dia
     if (m->options.plain) return true;
     if (given) {
         k->reason = "given in the spec";
-        const char *where = arena_printf(m->arena, "%s:%d: %s", given->loc.file ? given->loc.file : "graph", given->loc.line, given->name);
+        const char *where = arena_printf(m->arena, "%s:%d: %s", given->loc.file ? given->loc.file : "graph",
+                                         given->loc.line, given->name);
         return kernel_schedule(k->kernel, given->schedule, where, d);
     }
     Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
@@ -93,7 +94,8 @@ static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, 
     m->weight = ARENA_ARRAY(m->arena, const float *, m->written->n_node);
     m->graph = graph_copy(m->arena, m->written);
     bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);
-    if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written)) d->kind = DIAG_UNSUPPORTED; /* the user's layouts, not ours */
+    if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written))
+        d->kind = DIAG_UNSUPPORTED; /* the user's layouts, not ours */
     return good;
 }
 
@@ -101,10 +103,12 @@ static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, 
 static bool ports_are_plain(const Graph *g, const char *path, Diag *d) {
     const Node *bad = NULL;
     for (int i = 0; i < g->n_node; i++)
-        if ((g->node[i]->op == OP_INPUT || g->node[i]->op == OP_WEIGHT) && !type_is_plain(&g->node[i]->type)) bad = g->node[i];
+        if ((g->node[i]->op == OP_INPUT || g->node[i]->op == OP_WEIGHT) && !type_is_plain(&g->node[i]->type))
+            bad = g->node[i];
     for (int i = 0; i < g->n_out; i++)
         if (!type_is_plain(&g->out[i].node->type)) bad = g->out[i].node;
-    return !bad || diag_fail(d, DIAG_SPEC, "%s: %s is an input, a weight or an output and must have a plain type", path, bad->name);
+    return !bad || diag_fail(d, DIAG_SPEC, "%s: %s is an input, a weight or an output and must have a plain type", path,
+                             bad->name);
 }
 
 /* A graph in its text form, as `lunette dump -d w` prints it. */
@@ -118,7 +122,8 @@ static Graph *graph_read(Arena *a, const char *path, const LunetteOptions *o, Di
     Lexer l;
     lex_open(&l, a, path, text, d);
     Graph *g = graph_parse(&l);
-    bool good = g && (l.kind == TOK_END || lex_fail(&l, "one graph is wanted, more stands after it")) && ports_are_plain(g, path, d);
+    bool good = g && (l.kind == TOK_END || lex_fail(&l, "one graph is wanted, more stands after it")) &&
+                ports_are_plain(g, path, d);
     return good ? g : NULL;
 }
 
@@ -129,9 +134,11 @@ Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag
     return spec_load(a, path, &so, d);
 }
 
-LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d) {
+LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace,
+                              void *ctx, Diag *d) {
     if (o && (o->threads < 0 || o->batch < 0 || o->n_set < 0 || (o->n_set && !o->set))) {
-        diag_fail(d, DIAG_USAGE, "%d threads, batch %lld, %d parameters%s: not possible", o->threads, (long long)o->batch, o->n_set, o->set ? "" : " (NULL)");
+        diag_fail(d, DIAG_USAGE, "%d threads, batch %lld, %d parameters%s: not possible", o->threads,
+                  (long long)o->batch, o->n_set, o->set ? "" : " (NULL)");
         return NULL;
     }
     LunetteModel *volatile m = NULL;

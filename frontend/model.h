@@ -17,9 +17,9 @@
 #include "runtime/pool.h"
 
 typedef struct ModelKernel {
-    Lowered plain;       /* as lowered, before its schedule */
-    Kernel *kernel;      /* scheduled: what is compiled */
-    const char *reason;  /* of the schedule; "given in the spec" when it was */
+    Lowered plain;      /* as lowered, before its schedule */
+    Kernel *kernel;     /* scheduled: what is compiled */
+    const char *reason; /* of the schedule; "given in the spec" when it was */
 } ModelKernel;
 
 /* Sees the graph after each pass (`after` NULL and once before the first: as written). */
@@ -29,26 +29,26 @@ struct LunetteModel {
     Arena *arena;
     LunetteOptions options;
     Target target;
-    Graph *written;       /* as the user wrote it: the reference */
-    Graph *graph;         /* after the passes */
-    PassContext context;  /* groups */
-    ModelKernel *kernel;  /* [context.groups.n], in the order of the plan's steps */
+    Graph *written;      /* as the user wrote it: the reference */
+    Graph *graph;        /* after the passes */
+    PassContext context; /* groups */
+    ModelKernel *kernel; /* [context.groups.n], in the order of the plan's steps */
     Plan *plan;
-    const Node **buf_node;/* [plan->n_buf] */
-    const int *kernel_of; /* [plan->n_step] → plan->kernel */
+    const Node **buf_node; /* [plan->n_buf] */
+    const int *kernel_of;  /* [plan->n_step] → plan->kernel */
 
     const float **weight; /* [written->n_node]: data of WEIGHT nodes, plain layout; NULL for others */
     void *weight_block;   /* what is not mapped */
     Safetensors *file;    /* what is */
 
     CodeLib *code;
-    KernelFn *fn;         /* [plan->n_step] */
+    KernelFn *fn; /* [plan->n_step] */
     Pool *pool;
-    char *weights;        /* packed, 64-byte aligned */
+    char *weights; /* packed, 64-byte aligned */
     size_t weights_size;
-    char *memory;         /* the arena of the plan */
+    char *memory; /* the arena of the plan */
     size_t memory_size;
-    void ***args;         /* [n_step][n_arg]: parameters; inputs and outputs are put in by each run */
+    void ***args; /* [n_step][n_arg]: parameters; inputs and outputs are put in by each run */
 };
 
 /* Where the graph comes from: `from` is what model_load_from was given. NULL with `d`. */
@@ -56,7 +56,8 @@ typedef Graph *ModelSource(Arena *a, const void *from, const LunetteOptions *o, 
 Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag *d);
 
 /* NULL with `d`. Copies the options; `trace` may be NULL. */
-LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d);
+LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace,
+                              void *ctx, Diag *d);
 LunetteModel *model_load(const char *spec, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d);
 /* From options.weights, else random from options.seed when options.random_weights. Missing, extra and
  * mis-shaped tensors are errors (DIAG_FILE) that name the tensor, what was wanted and what was found. */

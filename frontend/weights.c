@@ -65,8 +65,9 @@ static bool shape_matches(LunetteModel *m, const Node *w, const Array *found, Di
         same &= i < found->rank && found->shape[i] == wanted[i];
     }
     if (same) return true;
-    return diag_fail(d, DIAG_FILE, "%s: %s is %s, the network wants %s (%s:%d)", m->options.weights, w->name, shape_of(m->arena, found->shape, found->rank),
-                     shape_of(m->arena, wanted, w->type.rank), w->loc.file ? w->loc.file : "graph", w->loc.line);
+    return diag_fail(d, DIAG_FILE, "%s: %s is %s, the network wants %s (%s:%d)", m->options.weights, w->name,
+                     shape_of(m->arena, found->shape, found->rank), shape_of(m->arena, wanted, w->type.rank),
+                     w->loc.file ? w->loc.file : "graph", w->loc.line);
 }
 
 /* Heap room for all weights that cannot be used where they lie. */
@@ -79,7 +80,9 @@ static float *weight_room(LunetteModel *m, const bool *copied, Diag *d) {
     return m->weight_block;
 }
 
-static float *weight_next(float *at, const Node *w) { return at + ((type_bytes(&w->type) + 63) & ~(size_t)63) / sizeof *at; }
+static float *weight_next(float *at, const Node *w) {
+    return at + ((type_bytes(&w->type) + 63) & ~(size_t)63) / sizeof *at;
+}
 
 static bool extra_tensor(const LunetteModel *m, const char *name, Diag *d) {
     const char **names = ARENA_ARRAY(m->arena, const char *, m->written->n_node);
@@ -90,7 +93,8 @@ static bool extra_tensor(const LunetteModel *m, const char *name, Diag *d) {
             names[n++] = m->written->node[i]->name;
         }
     const char *near = text_nearest(name, names, n);
-    return diag_fail(d, DIAG_FILE, "%s: %s is not a weight of this network%s%s", m->options.weights, name, near ? "; it has " : "", near ? near : "");
+    return diag_fail(d, DIAG_FILE, "%s: %s is not a weight of this network%s%s", m->options.weights, name,
+                     near ? "; it has " : "", near ? near : "");
 }
 
 static bool bind_safetensors(LunetteModel *m, Diag *d) {
@@ -101,7 +105,9 @@ static bool bind_safetensors(LunetteModel *m, Diag *d) {
         const Node *w = m->written->node[i];
         if (w->op != OP_WEIGHT) continue;
         const Array *found = safetensors_find(m->file, w->name);
-        if (!found) return diag_fail(d, DIAG_FILE, "%s: %s is missing, the network wants %s", m->options.weights, w->name, type_text(m->arena, &w->type));
+        if (!found)
+            return diag_fail(d, DIAG_FILE, "%s: %s is missing, the network wants %s", m->options.weights, w->name,
+                             type_text(m->arena, &w->type));
         if (!shape_matches(m, w, found, d)) return false;
         copied[i] = found->type != ELEM_F32 || (uintptr_t)found->data % sizeof(float) != 0;
         m->weight[i] = found->data;
@@ -141,7 +147,8 @@ static bool bind_npz_members(LunetteModel *m, Npz *z, float *at, Diag *d) {
         size_t member;
         if (w->op != OP_WEIGHT) continue;
         if (!npz_find(z, w->name, &member))
-            return diag_fail(d, DIAG_FILE, "%s: %s is missing, the network wants %s", m->options.weights, w->name, type_text(m->arena, &w->type));
+            return diag_fail(d, DIAG_FILE, "%s: %s is missing, the network wants %s", m->options.weights, w->name,
+                             type_text(m->arena, &w->type));
         Array found = {0};
         if (!npz_read(z, member, &found, d)) return false;
         bool good = shape_matches(m, w, &found, d);
@@ -169,7 +176,8 @@ static bool bind_random(LunetteModel *m, Diag *d) {
     bool *copied = ARENA_ARRAY(m->arena, bool, m->written->n_node);
     if (!all_copied(m, copied)) return true;
     if (!m->options.random_weights)
-        return diag_fail(d, DIAG_USAGE, "the network has weights: give a file (-w FILE), or a seed for random ones (--seed N)");
+        return diag_fail(d, DIAG_USAGE,
+                         "the network has weights: give a file (-w FILE), or a seed for random ones (--seed N)");
     float *at = weight_room(m, copied, d);
     if (!at) return false;
     for (int i = 0; i < m->written->n_node; i++) {
@@ -244,7 +252,8 @@ bool constant_pack(const LunetteModel *m, const Node *node, float *out, Diag *d)
         } else if (source || value) {
             int64_t *at = ARENA_ARRAY(a, int64_t, n);
             type_offsets(&node->type, at);
-            pack_values(&node->type, at, n, value ? value->v : NULL, source ? m->weight[source->origin->id] : NULL, out);
+            pack_values(&node->type, at, n, value ? value->v : NULL, source ? m->weight[source->origin->id] : NULL,
+                        out);
             good = true;
         }
     } else {

@@ -14,9 +14,7 @@ static void run_list(Run *r, const Node *node) {
             }
             r->var[node->var] = 0;
             break;
-        case NODE_NEST:
-            interp_nest(r, node->nest);
-            break;
+        case NODE_NEST: interp_nest(r, node->nest); break;
         case NODE_ALLOC:
             memset(r->memory[node->memory], 0xFF, node->bytes); /* every element a NaN */
             run_list(r, node->body);

@@ -107,7 +107,10 @@ static int add_program(Coder *c, Fn fn, int in) {
 static int add_call(Coder *c, Fn fn, const int *arg) {
     Ins ins = {.a = arg[0], .b = arg[1], .c = arg[2], .d = arg[3]};
     switch (fn) {
-    case FN_EXP: case FN_LOG: case FN_TANH: case FN_SIGMOID: return add_program(c, fn, arg[0]);
+    case FN_EXP:
+    case FN_LOG:
+    case FN_TANH:
+    case FN_SIGMOID: return add_program(c, fn, arg[0]);
     case FN_NEG: ins.code = CODE_NEG; break;
     case FN_ABS: ins.code = CODE_ABS; break;
     case FN_SQRT: ins.code = CODE_SQRT; break;
@@ -132,9 +135,7 @@ static int add_expr(Coder *c, const Expr *e) {
     if (strip >= 0) return strip;
     const Kernel *k = c->r->k;
     switch (e->kind) {
-    case EXPR_CONST:
-        strip = add_float(c, e->value);
-        break;
+    case EXPR_CONST: strip = add_float(c, e->value); break;
     case EXPR_LOAD:
         access = add_buf_access(c, e->buf, e->sub);
         strip = access < 0 ? -1 : add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
@@ -143,9 +144,7 @@ static int add_expr(Coder *c, const Expr *e) {
         access = add_access(c, k->n_buf + e->buf, k->table[e->buf].n, *e->sub);
         strip = access < 0 ? -1 : add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
         break;
-    case EXPR_INDEX:
-        strip = add_ins(c, (Ins){.code = CODE_INDEX, .a = add_access(c, -1, 0, *e->sub)});
-        break;
+    case EXPR_INDEX: strip = add_ins(c, (Ins){.code = CODE_INDEX, .a = add_access(c, -1, 0, *e->sub)}); break;
     case EXPR_CALL:
         for (int i = 0; i < fn_args(e->fn); i++)
             if ((arg[i] = add_expr(c, e->arg[i])) < 0) return -1;

@@ -18,10 +18,29 @@ typedef union Strip { /* a value for every iteration of a strip */
 } Strip;
 
 typedef enum Code {
-    CODE_LOAD, CODE_INDEX, /* access `a` */
-    CODE_NEG, CODE_ABS, CODE_SQRT, CODE_ADD, CODE_SUB, CODE_MUL, CODE_DIV, CODE_MAX, CODE_MIN, CODE_FMA,
-    CODE_LT, CODE_LE, CODE_EQ, /* a < b ? c : d */
-    CODE_IADD, CODE_ISUB, CODE_IAND, CODE_IOR, CODE_ISHL, CODE_ISHR, CODE_ISAR, CODE_ITOF,
+    CODE_LOAD,
+    CODE_INDEX, /* access `a` */
+    CODE_NEG,
+    CODE_ABS,
+    CODE_SQRT,
+    CODE_ADD,
+    CODE_SUB,
+    CODE_MUL,
+    CODE_DIV,
+    CODE_MAX,
+    CODE_MIN,
+    CODE_FMA,
+    CODE_LT,
+    CODE_LE,
+    CODE_EQ, /* a < b ? c : d */
+    CODE_IADD,
+    CODE_ISUB,
+    CODE_IAND,
+    CODE_IOR,
+    CODE_ISHL,
+    CODE_ISHR,
+    CODE_ISAR,
+    CODE_ITOF,
 } Code;
 
 typedef struct Ins {
@@ -41,20 +60,24 @@ typedef struct Access {
 
 /* How a strip of values goes to memory: old is what stands there. */
 typedef enum Combine {
-    COMBINE_SET, COMBINE_ADD, COMBINE_MAX,
+    COMBINE_SET,
+    COMBINE_ADD,
+    COMBINE_MAX,
     COMBINE_FMA, /* old + x·y, rounded as the target says */
 } Combine;
 
 typedef struct Nest {
     int n_loops; /* at least 1: a bare store has a loop of one iteration */
     int64_t *extent, *digit;
-    Access *access; int n_access, cap_access; /* [0] is the target */
-    Ins *ins;       int n_ins, cap_ins;
+    Access *access;
+    int n_access, cap_access; /* [0] is the target */
+    Ins *ins;
+    int n_ins, cap_ins;
     Strip *strip; /* constants are filled in once */
     int x, y;     /* the strips to combine; y for COMBINE_FMA only */
     Combine combine;
-    int step;     /* iterations in a strip: 1 where each must see the store of the one before */
-    bool is_mac;  /* COMBINE_FMA of two loads x, y: accesses 1 and 2, no strips needed */
+    int step;    /* iterations in a strip: 1 where each must see the store of the one before */
+    bool is_mac; /* COMBINE_FMA of two loads x, y: accesses 1 and 2, no strips needed */
 } Nest;
 
 typedef enum NodeKind { NODE_LOOP, NODE_NEST, NODE_ALLOC } NodeKind;

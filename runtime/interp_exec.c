@@ -35,14 +35,15 @@ HOT uint32_t choose(bool c, uint32_t x, uint32_t y) {
 
 /* The target overlaps neither x nor y (Nest.is_mac). At -O3 gcc would unroll the loop before it can
  * vectorise it. */
-HOT void mac_chunk(float *restrict t, const float *restrict x, int64_t sx, const float *restrict y, int64_t sy, bool fma) {
+HOT void mac_chunk(float *restrict t, const float *restrict x, int64_t sx, const float *restrict y, int64_t sy,
+                   bool fma) {
 #pragma GCC ivdep
 #pragma GCC unroll 1
     for (int i = 0; i < CHUNK; i++) t[i] = muladd(x[i * sx], y[i * sy], t[i], fma);
 }
 
-HOT void mac_any(float *restrict t, int64_t st, const float *restrict x, int64_t sx, const float *restrict y, int64_t sy,
-                 int64_t n, bool fma) {
+HOT void mac_any(float *restrict t, int64_t st, const float *restrict x, int64_t sx, const float *restrict y,
+                 int64_t sy, int64_t n, bool fma) {
     for (int64_t i = 0; i < n; i++) t[i * st] = muladd(x[i * sx], y[i * sy], t[i * st], fma);
 }
 
@@ -90,10 +91,10 @@ HOT void run_load(float *y, const float *x, int64_t stride, int n) {
 }
 
 /* Whole chunks: what lies in a strip past the end of the loop is computed too, and ignored. */
-#define EACH(expr)                                                                                 \
-    for (int chunk = 0; chunk < n; chunk += CHUNK) {                                               \
-        _Pragma("GCC ivdep") for (int i = chunk; i < chunk + CHUNK; i++) expr;                     \
-    }                                                                                              \
+#define EACH(expr)                                                                                                     \
+    for (int chunk = 0; chunk < n; chunk += CHUNK) {                                                                   \
+        _Pragma("GCC ivdep") for (int i = chunk; i < chunk + CHUNK; i++) expr;                                         \
+    }                                                                                                                  \
     break
 
 HOT void run_ins(const Run *r, const Nest *nest, const Ins *ins, int64_t first, int n, bool fma) {
@@ -108,7 +109,8 @@ HOT void run_ins(const Run *r, const Nest *nest, const Ins *ins, int64_t first, 
     }
     const Strip *a = &s[ins->a], *b = &s[ins->b], *c = &s[ins->c], *d = &s[ins->d];
     switch (ins->code) {
-    case CODE_LOAD: case CODE_INDEX: break;
+    case CODE_LOAD:
+    case CODE_INDEX: break;
     case CODE_NEG: EACH(y->u[i] = a->u[i] ^ 0x80000000u);
     case CODE_ABS: EACH(y->u[i] = a->u[i] & 0x7FFFFFFFu);
     case CODE_SQRT: EACH(y->f[i] = sqrtf(a->f[i]));

@@ -167,8 +167,7 @@ static double naive_pointwise(const Naive *e, const Node *n, double x, double y)
 }
 
 static double naive(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o, int64_t i) {
-    if (op_table[n->op].flags & OPF_POINTWISE)
-        return naive_pointwise(e, n, in[0]->v[i], n->n_in > 1 ? in[1]->v[i] : 0);
+    if (op_table[n->op].flags & OPF_POINTWISE) return naive_pointwise(e, n, in[0]->v[i], n->n_in > 1 ? in[1]->v[i] : 0);
     if (n->op == OP_CONV) return naive_conv(e, n, in, o);
     if (n->op == OP_DENSE) return naive_dense(e, in, o);
     if (n->op == OP_MAXPOOL) return naive_maxpool(n, in[0], o);

@@ -11,7 +11,8 @@ typedef struct Maker {
     Arena *a;
     uint64_t *seed;
     Graph *g;
-    Node **act; int n_act, cap_act; /* activations, oldest first */
+    Node **act;
+    int n_act, cap_act; /* activations, oldest first */
 } Maker;
 
 static int pick(Maker *m, int lo, int hi) { return random_in(m->seed, lo, hi); }

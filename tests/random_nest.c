@@ -8,7 +8,7 @@ typedef struct Maker {
     Arena *a;
     uint64_t *seed;
     Text params, tables, body;
-    int piece;       /* number of the nest at the top; names end with it */
+    int piece; /* number of the nest at the top; names end with it */
     bool small;
     int n_tables;
 } Maker;
@@ -40,8 +40,10 @@ static const char *random_value(Maker *m, const char *const *leaf, size_t n_leav
     }
     const char *x = random_value(m, leaf, n_leaves, depth - 1), *y = random_value(m, leaf, n_leaves, depth - 1);
     switch (pick(m, 0, 9)) {
-    case 0: case 1: return arena_printf(m->a, "(%s %s %s)", x, ONE_OF(m, "+", "-"), y);
-    case 2: case 3: return arena_printf(m->a, "%s*(%s)", x, y);
+    case 0:
+    case 1: return arena_printf(m->a, "(%s %s %s)", x, ONE_OF(m, "+", "-"), y);
+    case 2:
+    case 3: return arena_printf(m->a, "%s*(%s)", x, y);
     case 4: return arena_printf(m->a, "(%s)/(1.5 + abs(%s))", x, y);
     case 5: return arena_printf(m->a, "%s(%s, %s)", ONE_OF(m, "max", "min"), x, y);
     case 6: return arena_printf(m->a, "%s(%s)", ONE_OF(m, "neg", "abs", "exp", "tanh", "sigmoid"), x);
@@ -79,26 +81,29 @@ static const char *random_table(Maker *m, int n) {
 
 static void make_conv(Maker *m) {
     int p = m->piece, big = m->small ? 2 : 1;
-    int o = pick(m, 0, 2) ? pick(m, 1, 8) : 32 / big, c = pick(m, 1, 8 / big), h = pick(m, 1, 6), w = pick(m, 1, 14 / big);
+    int o = pick(m, 0, 2) ? pick(m, 1, 8) : 32 / big, c = pick(m, 1, 8 / big), h = pick(m, 1, 6),
+        w = pick(m, 1, 14 / big);
     int kh = pick(m, 1, 3), kw = pick(m, 1, 3), stride = pick(m, 1, 2), dilation = pick(m, 1, 2);
     bool depthwise = pick(m, 0, 3) == 0;
     if (depthwise) c = 1;
     const char *channel = depthwise ? "o" : "c";
-    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d]", p, depthwise ? o : c, stride * (h - 1) + dilation * (kh - 1) + 1,
-                              stride * (w - 1) + dilation * (kw - 1) + 1));
-    add_param(m, arena_printf(m->a, "in w%d : f32[o%d c%d h%d w%d], in b%d : f32[o%d], out y%d : f32[o%d h%d w%d]", p, o, c, kh, kw,
-                              p, o, p, o, h, w));
+    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d]", p, depthwise ? o : c,
+                              stride * (h - 1) + dilation * (kh - 1) + 1, stride * (w - 1) + dilation * (kw - 1) + 1));
+    add_param(m, arena_printf(m->a, "in w%d : f32[o%d c%d h%d w%d], in b%d : f32[o%d], out y%d : f32[o%d h%d w%d]", p,
+                              o, c, kh, kw, p, o, p, o, h, w));
     const char *y = arena_printf(m->a, "y%d[o, h, w]", p), *tail = random_tail(m, y);
-    const char *mac = arena_printf(m->a, "%s += x%d[%s, %d*h + %d*i, %d*w + %d*j]*w%d[o, c, i, j];", y, p, channel, stride, dilation,
-                                   stride, dilation, p);
+    const char *mac = arena_printf(m->a, "%s += x%d[%s, %d*h + %d*i, %d*w + %d*j]*w%d[o, c, i, j];", y, p, channel,
+                                   stride, dilation, stride, dilation, p);
     if (pick(m, 0, 1)) {
-        text_add(&m->body, "for o %d { for h %d { for w %d { %s = b%d[o]; for c %d { for i %d { for j %d { %s } } } %s = %s; } } }\n",
-                 o, h, w, y, p, c, kh, kw, mac, y, tail);
+        text_add(
+            &m->body,
+            "for o %d { for h %d { for w %d { %s = b%d[o]; for c %d { for i %d { for j %d { %s } } } %s = %s; } } }\n",
+            o, h, w, y, p, c, kh, kw, mac, y, tail);
         return;
     }
     const char *plane = arena_printf(m->a, "for h %d { for w %d", h, w);
-    text_add(&m->body, "for o %d { %s { %s = b%d[o]; } } for c %d { for i %d { for j %d { %s { %s } } } } }", o, plane, y, p, c, kh, kw,
-             plane, mac);
+    text_add(&m->body, "for o %d { %s { %s = b%d[o]; } } for c %d { for i %d { for j %d { %s { %s } } } } }", o, plane,
+             y, p, c, kh, kw, plane, mac);
     text_add(&m->body, " %s { %s = %s; } } }\n", plane, y, tail);
 }
 
@@ -107,17 +112,22 @@ static void make_reduction(Maker *m) {
     const char *op = ONE_OF(m, "+=", "max=");
     const char *leaf[] = {arena_printf(m->a, "x%d[n, c]", p), arena_printf(m->a, "b%d[c]", p),
                           arena_printf(m->a, "%s[%d - c]", random_table(m, k), k - 1)};
-    add_param(m, arena_printf(m->a, "in x%d : f32[n%d c%d], in b%d : f32[c%d], out y%d : f32[n%d]", p, r, k, p, k, p, r));
-    text_add(&m->body, "for n %d { y%d[n] = %s; for c %d { y%d[n] %s %s; } y%d[n] = %s; }\n", r, p, *op == 'm' ? "-inf" : "0.25", k, p,
-             op, random_value(m, leaf, COUNT_OF(leaf), 2), p, random_tail(m, arena_printf(m->a, "y%d[n]", p)));
+    add_param(m,
+              arena_printf(m->a, "in x%d : f32[n%d c%d], in b%d : f32[c%d], out y%d : f32[n%d]", p, r, k, p, k, p, r));
+    text_add(&m->body, "for n %d { y%d[n] = %s; for c %d { y%d[n] %s %s; } y%d[n] = %s; }\n", r, p,
+             *op == 'm' ? "-inf" : "0.25", k, p, op, random_value(m, leaf, COUNT_OF(leaf), 2), p,
+             random_tail(m, arena_printf(m->a, "y%d[n]", p)));
 }
 
 static void make_pointwise(Maker *m) {
     int p = m->piece, c = pick(m, 1, 9), h = pick(m, 1, 12), w = pick(m, 1, m->small ? 12 : 30);
     bool turned = pick(m, 0, 2) == 0;
-    const char *leaf[] = {arena_printf(m->a, "x%d[c, h, w]", p), arena_printf(m->a, "x%d[%d - c, h, w]", p, c - 1),
-                          arena_printf(m->a, "b%d[c]", p), arena_printf(m->a, "%s[h + 2*w]", random_table(m, h + 2 * w)),
-                          "index(c + 3*w)", arena_printf(m->a, "index(%d - w)", w)};
+    const char *leaf[] = {arena_printf(m->a, "x%d[c, h, w]", p),
+                          arena_printf(m->a, "x%d[%d - c, h, w]", p, c - 1),
+                          arena_printf(m->a, "b%d[c]", p),
+                          arena_printf(m->a, "%s[h + 2*w]", random_table(m, h + 2 * w)),
+                          "index(c + 3*w)",
+                          arena_printf(m->a, "index(%d - w)", w)};
     const char *shared = random_value(m, leaf, COUNT_OF(leaf), 2), *names[] = {"a", "b", leaf[0]};
     add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d], in b%d : f32[c%d]", p, c, h, w, p, c));
     add_param(m, turned ? arena_printf(m->a, "out y%d : f32[w%d c%d h%d]", p, w, c, h)
@@ -143,17 +153,20 @@ static void make_recurrence(Maker *m) {
     const char *op = ONE_OF(m, "=", "+=", "max=");
     add_param(m, arena_printf(m->a, "in x%d : f32[n%d w%d], out y%d : f32[n%d w%d]", p, n, w + gap, p, n, w + gap));
     text_add(&m->body, "for n %d { for w %d { y%d[n, w] = x%d[n, w]; }", n, w + gap, p, p);
-    text_add(&m->body, " for w %d { y%d[n, w + %d] %s tanh(%s); }", w, p, gap, op, random_value(m, leaf, COUNT_OF(leaf), 2));
+    text_add(&m->body, " for w %d { y%d[n, w + %d] %s tanh(%s); }", w, p, gap, op,
+             random_value(m, leaf, COUNT_OF(leaf), 2));
     text_add(&m->body, " for w %d { y%d[n, w] = y%d[n, w + %d] - y%d[n, w]; } }\n", w, p, p, gap, p);
 }
 
 Kernel *random_nest(Arena *a, uint64_t *seed) {
-    static void (*const make[])(Maker *) = {make_conv, make_conv, make_reduction, make_pointwise, make_softmax, make_recurrence};
+    static void (*const make[])(Maker *) = {make_conv,      make_conv,    make_reduction,
+                                            make_pointwise, make_softmax, make_recurrence};
     Maker m = {.a = a, .seed = seed, .params.arena = a, .tables.arena = a, .body.arena = a};
     int pieces = pick(&m, 0, 2) ? 1 : pick(&m, 2, 3);
     m.small = pieces > 1;
     for (; m.piece < pieces; m.piece++) make[random_next(seed) % COUNT_OF(make)](&m);
-    const char *text = arena_printf(a, "kernel random(%s)\n%s{\n%s}\n", text_get(&m.params), text_get(&m.tables), text_get(&m.body));
+    const char *text =
+        arena_printf(a, "kernel random(%s)\n%s{\n%s}\n", text_get(&m.params), text_get(&m.tables), text_get(&m.body));
     Diag d = {0};
     Lexer l;
     lex_open(&l, a, "random", text, &d);

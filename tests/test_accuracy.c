@@ -47,7 +47,8 @@ static void load(const char *path, int rank, Array *a) {
 }
 
 static void data_open(Data *s) {
-    const char *images = in_folder(s->folder, "t10k-images-idx3-ubyte.gz"), *labels = in_folder(s->folder, "t10k-labels-idx1-ubyte.gz");
+    const char *images = in_folder(s->folder, "t10k-images-idx3-ubyte.gz"),
+               *labels = in_folder(s->folder, "t10k-labels-idx1-ubyte.gz");
     s->present = access(images, R_OK) == 0 && access(labels, R_OK) == 0;
     if (!s->present) return;
     load(images, 3, &s->images);
@@ -128,7 +129,9 @@ static void test_predictions(void **state) {
         for (int i = 0; i < BATCH; i++) {
             int class = largest(y + i * CLASSES), label = ((const uint8_t *)c->data->labels.data)[first + i];
             int wanted = ((const uint8_t *)torch.data)[first + i];
-            if (class != wanted && differ < 5) print_message("%s on %s: image %d is %d, by PyTorch %d\n", c->net, c->data->title, first + i, class, wanted);
+            if (class != wanted && differ < 5)
+                print_message("%s on %s: image %d is %d, by PyTorch %d\n", c->net, c->data->title, first + i, class,
+                              wanted);
             right += class == label;
             torch_right += wanted == label;
             differ += class != wanted;
@@ -136,7 +139,8 @@ static void test_predictions(void **state) {
     }
     lunette_close(m);
     array_close(&torch);
-    print_message("%s on %s: %d right (%.2f %%), PyTorch %d, %d classes differ\n", c->net, c->data->title, right, 100.0 * right / IMAGES, torch_right, differ);
+    print_message("%s on %s: %d right (%.2f %%), PyTorch %d, %d classes differ\n", c->net, c->data->title, right,
+                  100.0 * right / IMAGES, torch_right, differ);
     assert_true(differ <= MOST_DIFFER);
     assert_true(abs(right - torch_right) <= MOST_DIFFER);
     assert_true(right >= c->least_right);

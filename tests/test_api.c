@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define SPEC(name) SOURCE_DIR "/specs/" name ".lua"
+#define SPEC(name)    SOURCE_DIR "/specs/" name ".lua"
 #define WEIGHTS(name) SOURCE_DIR "/specs/weights/" name ".safetensors"
 
 enum { PIXELS = 28 * 28, CLASSES = 10, MOST_IMAGES = 8 };
@@ -140,7 +140,8 @@ static void test_ports(void **state) {
 /* Nothing of the caller's is needed after the call. */
 static void test_strings(void **state) {
     (void)state;
-    char spec[] = SPEC("lenet5"), weights[] = WEIGHTS("lenet5-fashion"), cpu[] = "x86-64-v2", set[] = "classes=10", where[sizeof cache];
+    char spec[] = SPEC("lenet5"), weights[] = WEIGHTS("lenet5-fashion"), cpu[] = "x86-64-v2", set[] = "classes=10",
+         where[sizeof cache];
     const char *sets[] = {set};
     memcpy(where, cache, sizeof cache);
     LunetteOptions o = {.weights = weights, .cpu = cpu, .set = sets, .n_set = 1, .cache_dir = where};
@@ -173,7 +174,8 @@ static void expect_wrong(const Wrong *w) {
     const char *named = w->spec ? w->spec : "NULL";
     if (status != w->status) fail_msg("%s: status %d, not %d (%s)", named, status, w->status, e.message);
     for (int i = 0; i < 2; i++)
-        if (w->says[i] && !strstr(e.message, w->says[i])) fail_msg("%s: '%s' is not in '%s'", named, w->says[i], e.message);
+        if (w->says[i] && !strstr(e.message, w->says[i]))
+            fail_msg("%s: '%s' is not in '%s'", named, w->says[i], e.message);
     assert_int_equal(e.status, status);
     assert_true(e.message[0] && !strchr(e.message, '\n'));
     assert_null(m);
@@ -185,8 +187,10 @@ static void expect_wrong(const Wrong *w) {
 
 static void test_wrong_open(void **state) {
     (void)state;
-    const char *net = SPEC("lenet5"), *trained = WEIGHTS("lenet5-mnist"), *not_lua = write_text("bad.lua", "local x = input {\n");
-    const char *line = write_text("line.lua", "local x = input { 'x', 1, 8, 8 }\nreturn x:conv { 4, 9 }\n"), *text = write_text("text", "no tensors");
+    const char *net = SPEC("lenet5"), *trained = WEIGHTS("lenet5-mnist"),
+               *not_lua = write_text("bad.lua", "local x = input {\n");
+    const char *line = write_text("line.lua", "local x = input { 'x', 1, 8, 8 }\nreturn x:conv { 4, 9 }\n"),
+               *text = write_text("text", "no tensors");
     const char *key = write_text("key.lua", "return input { 'x', 1, 8, 8 }:conv { 4, 3, strid = 2 }\n");
     const char *list[] = {"classes=11"}, *unknown[] = {"clases=3"}, *no_value[] = {"classes"};
     const Wrong wrong[] = {
@@ -201,7 +205,10 @@ static void test_wrong_open(void **state) {
         {net, {.weights = dir}, LUNETTE_FILE, {"directory"}},
         {net, {.weights = text}, LUNETTE_FILE, {"text: ", "safetensors"}},
         {net, {.weights = WEIGHTS("smallcnn-mnist")}, LUNETTE_FILE, {"conv1.weight is missing", "f32[o6 c1 h5 w5]"}},
-        {net, {.weights = trained, .set = list, .n_set = 1}, LUNETTE_FILE, {"fc3.weight is [10, 84], the network wants [11, 84]", "lenet5.lua:16"}},
+        {net,
+         {.weights = trained, .set = list, .n_set = 1},
+         LUNETTE_FILE,
+         {"fc3.weight is [10, 84], the network wants [11, 84]", "lenet5.lua:16"}},
         {net, {.weights = trained, .set = unknown, .n_set = 1}, LUNETTE_USAGE, {"did you mean 'classes'?"}},
         {net, {.weights = trained, .set = no_value, .n_set = 1}, LUNETTE_USAGE, {"NAME=VALUE"}},
         {net, {.weights = trained, .n_set = 1}, LUNETTE_USAGE, {"NULL"}},
@@ -224,7 +231,8 @@ static void test_too_large(void **state) {
     LunetteError e;
     LunetteOptions o = {.weights = WEIGHTS("lenet5-mnist"), .batch = 1 << 27, .cache_dir = cache};
     LunetteStatus status = lunette_open(SPEC("lenet5"), &o, &m, &e);
-    if (status != LUNETTE_OK && (status != LUNETTE_MACHINE || !strstr(e.message, "memory"))) fail_msg("status %d, %s", status, e.message);
+    if (status != LUNETTE_OK && (status != LUNETTE_MACHINE || !strstr(e.message, "memory")))
+        fail_msg("status %d, %s", status, e.message);
     assert_true((m != NULL) == (status == LUNETTE_OK));
     lunette_close(m);
 }
@@ -232,7 +240,8 @@ static void test_too_large(void **state) {
 /* A cache that cannot be used is no error. */
 static void test_wrong_cache(void **state) {
     (void)state;
-    LunetteModel *m = open_good(SPEC("lenet5"), (LunetteOptions){.weights = WEIGHTS("lenet5-mnist"), .cache_dir = write_text("file", "")});
+    LunetteModel *m = open_good(
+        SPEC("lenet5"), (LunetteOptions){.weights = WEIGHTS("lenet5-mnist"), .cache_dir = write_text("file", "")});
     float y[CLASSES];
     run_good(m, images, y);
     lunette_close(m);
@@ -249,7 +258,10 @@ static void test_wrong_run(void **state) {
         const float *const *in;
         float *const *out;
         const char *says;
-    } wrong[] = {{NULL, out, "input image is NULL"}, {no_in, out, "input image is NULL"}, {in, NULL, "is NULL"}, {in, no_out, "is NULL"}};
+    } wrong[] = {{NULL, out, "input image is NULL"},
+                 {no_in, out, "input image is NULL"},
+                 {in, NULL, "is NULL"},
+                 {in, no_out, "is NULL"}};
     for (int i = 0; i < 4; i++) {
         LunetteError e = {LUNETTE_OK, ""};
         assert_int_equal(lunette_run(m, wrong[i].in, wrong[i].out, &e), LUNETTE_USAGE);
@@ -320,7 +332,8 @@ static void *neighbour(void *arg) {
     b->good = lunette_open(b->net->spec, &o, &m, &b->error) == LUNETTE_OK;
     for (int i = 0; i < 50 && b->good; i++) {
         memset(y, 0, sizeof y);
-        b->good = lunette_run(m, (const float *[]){images}, (float *[]){y}, &b->error) == LUNETTE_OK && memcmp(y, b->wanted, sizeof y) == 0;
+        b->good = lunette_run(m, (const float *[]){images}, (float *[]){y}, &b->error) == LUNETTE_OK &&
+                  memcmp(y, b->wanted, sizeof y) == 0;
     }
     lunette_close(m);
     return NULL;
@@ -337,7 +350,9 @@ static void test_neighbours(void **state) {
     for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&id[i], NULL, neighbour, &b[i]), 0);
     for (int i = 0; i < 2; i++) pthread_join(id[i], NULL);
     for (int i = 0; i < 2; i++)
-        if (!b[i].good) fail_msg("%s: %s", b[i].net->spec, b[i].error.message[0] ? b[i].error.message : "other numbers beside another model");
+        if (!b[i].good)
+            fail_msg("%s: %s", b[i].net->spec,
+                     b[i].error.message[0] ? b[i].error.message : "other numbers beside another model");
     assert_int_equal(mem_live(), before);
 }
 
@@ -378,7 +393,9 @@ static long fail_everywhere(const char *spec, const LunetteOptions *o) {
         mem_fail_after(0);
         assert_int_equal(e.status, status);
         lunette_close(m);
-        if (mem_live() != before) fail_msg("request %ld fails: %ld blocks are lost (status %d, %s)", n, mem_live() - before, status, e.message);
+        if (mem_live() != before)
+            fail_msg("request %ld fails: %ld blocks are lost (status %d, %s)", n, mem_live() - before, status,
+                     e.message);
         if (status == LUNETTE_OK) return n;
         assert_null(m);
         if (status != LUNETTE_MACHINE) fail_msg("request %ld fails: status %d, %s", n, status, e.message);
@@ -398,8 +415,9 @@ static void test_memory_open(void **state) {
     o = (LunetteOptions){.random_weights = 1, .threads = 1, .cache_dir = cache};
     long random = fail_everywhere(spec, &o);
     assert_int_equal(open_files(), files);
-    print_message("each of the requests for memory fails once: %ld with the cache, %ld without, %ld with random weights\n", cached - 1, compiled - 1,
-                  random - 1);
+    print_message(
+        "each of the requests for memory fails once: %ld with the cache, %ld without, %ld with random weights\n",
+        cached - 1, compiled - 1, random - 1);
 }
 
 /* A run asks for none. */
@@ -418,10 +436,10 @@ static void test_memory_run(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),        cmocka_unit_test(test_ports),       cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_wrong_open),  cmocka_unit_test(test_too_large),   cmocka_unit_test(test_wrong_cache),
-        cmocka_unit_test(test_wrong_run),   cmocka_unit_test(test_batch),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_neighbours),  cmocka_unit_test(test_memory_open), cmocka_unit_test(test_memory_run),
+        cmocka_unit_test(test_open),       cmocka_unit_test(test_ports),       cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_wrong_open), cmocka_unit_test(test_too_large),   cmocka_unit_test(test_wrong_cache),
+        cmocka_unit_test(test_wrong_run),  cmocka_unit_test(test_batch),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_memory_open), cmocka_unit_test(test_memory_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -281,8 +281,8 @@ static void test_compile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damage), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bounded),    cmocka_unit_test(test_key),    cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_damage), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bounded),     cmocka_unit_test(test_key),    cmocka_unit_test(test_compile),
         cmocka_unit_test(test_default_dir),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -31,7 +31,8 @@ static CheckReport *report_make(LunetteModel *m, CheckOptions *o) {
 static void assert_blamed(const CheckReport *r, int step, unsigned faults, const char *words) {
     assert_false(r->good);
     for (int i = 0; i < r->n_row; i++) {
-        if (r->row[i].faults != (i == step ? faults : 0)) fail_msg("%s: faults %u: %s", r->row[i].name, r->row[i].faults, r->row[i].why);
+        if (r->row[i].faults != (i == step ? faults : 0))
+            fail_msg("%s: faults %u: %s", r->row[i].name, r->row[i].faults, r->row[i].why);
         if (i == step) assert_non_null(strstr(r->row[i].why, words));
     }
 }
@@ -56,7 +57,12 @@ static void test_sound(void **state) {
 
 /* ---- one wrong bit of native code ------------------------------------------------------------------ */
 
-typedef struct Flip { const LunetteModel *m; int step; int64_t logical; uint32_t bit; } Flip;
+typedef struct Flip {
+    const LunetteModel *m;
+    int step;
+    int64_t logical;
+    uint32_t bit;
+} Flip;
 
 static void flip(void *ctx, int step, float *out, float *input, int64_t n) {
     const Flip *f = ctx;
@@ -211,7 +217,10 @@ static void test_dull_numbers(void **state) {
     model_close(m);
 }
 
-typedef struct Same { const LunetteModel *m; int step; } Same;
+typedef struct Same {
+    const LunetteModel *m;
+    int step;
+} Same;
 
 /* Every channel of the input holds what the first one does. */
 static void same_channels(void *ctx, int step, float *out, float *input, int64_t n) {
@@ -274,10 +283,17 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound),           cmocka_unit_test(test_code_generator), cmocka_unit_test(test_nest),
-        cmocka_unit_test(test_swapped_weights), cmocka_unit_test(test_halo),           cmocka_unit_test(test_outside),
-        cmocka_unit_test(test_plan),            cmocka_unit_test(test_dull_numbers),   cmocka_unit_test(test_swapped_channels),
-        cmocka_unit_test(test_dull_image),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_code_generator),
+        cmocka_unit_test(test_nest),
+        cmocka_unit_test(test_swapped_weights),
+        cmocka_unit_test(test_halo),
+        cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_dull_numbers),
+        cmocka_unit_test(test_swapped_channels),
+        cmocka_unit_test(test_dull_image),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static const char *const kernels[] = {
     " for o 4 { for h 6 { for w 7 { y[o, h, w] = b[o];"
     " for c 3 { for kh 3 { for kw 3 { y[o, h, w] += x[c, h + kh, w + kw] * w[o, c, kh, kw]; } } } } } } }",
     /* register tile, tasks over two loops, maximum at the end */
-    "kernel tile(in x : f32[C2 h9 w16 c16], in w : f32[O2 C2 h3 w3 c16 o32], in b : f32[O2 o32], out y : f32[O4 h7 w14 o16]) {"
+    "kernel tile(in x : f32[C2 h9 w16 c16], in w : f32[O2 C2 h3 w3 c16 o32], in b : f32[O2 o32], out y : f32[O4 h7 w14 "
+    "o16]) {"
     " par O 2 { par h 7 { for wo 2 { reg acc : f32[v2 w7 o16] {"
     " unroll v 2 { unroll wi 7 { vec o 16 { acc[v, wi, o] = b[O, 16*v + o]; } } }"
     " for C 2 { for kh 3 { for kw 3 { for co 4 { unroll ci 4 { unroll wi 7 { unroll v 2 { vec o 16 {"
@@ -50,7 +51,8 @@ static const char *const kernels[] = {
     "kernel strides(in x : f32[w140], out a : f32[w20], out b : f32[w20], out c : f32[w20], out d : f32[w20],"
     " out e : f32[w60], out f : f32[h20 w4]) {"
     " vec w 20 { a[w] = x[2*w] + x[2*w + 1]; } vec w 20 { b[w] = x[3*w + 1]; } vec w 20 { c[w] = x[4*w + 3]; }"
-    " vec w 20 { d[w] = x[7*w + 6] * x[139 - 7*w]; } for k 1 { vec w 20 { e[3*w + 1] = x[w]; } vec w 20 { e[3*w] = x[5]; }"
+    " vec w 20 { d[w] = x[7*w + 6] * x[139 - 7*w]; } for k 1 { vec w 20 { e[3*w + 1] = x[w]; } vec w 20 { e[3*w] = "
+    "x[5]; }"
     " vec w 20 { e[3*w + 2] = x[0] + 1; } } unroll k 4 { vec h 20 { f[h, k] = x[h + 20*k]; } } }",
     /* functions on edge values */
     "kernel functions(in x : f32[w160], out a : f32[w160], out b : f32[w160], out c : f32[w160], out d : f32[w160]) {"
@@ -60,12 +62,15 @@ static const char *const kernels[] = {
     " for w 160 { a[w] = exp(x[w]); b[w] = log(x[w]); c[w] = tanh(x[w]); d[w] = sigmoid(x[w]); } }",
     "kernel compare(in x : f32[w160], in z : f32[w160], out a : f32[w160], out b : f32[w160], out c : f32[w160],"
     " out d : f32[w160], out e : f32[w160]) { for q 5 { vec w 32 {"
-    " a[32*q + w] = max(x[32*q + w], z[32*q + w]); b[32*q + w] = min(x[32*q + w], z[32*q + w]); c[32*q + w] = select(x[32*q + w] < z[32*q + w], x[32*q + w], -z[32*q + w]);"
-    " d[32*q + w] = select(x[32*q + w] <= z[32*q + w], 1, abs(x[32*q + w])); e[32*q + w] = select(x[32*q + w] == z[32*q + w], sqrt(x[32*q + w]), fma(x[32*q + w], z[32*q + w], 3)); } } }",
+    " a[32*q + w] = max(x[32*q + w], z[32*q + w]); b[32*q + w] = min(x[32*q + w], z[32*q + w]); c[32*q + w] = "
+    "select(x[32*q + w] < z[32*q + w], x[32*q + w], -z[32*q + w]);"
+    " d[32*q + w] = select(x[32*q + w] <= z[32*q + w], 1, abs(x[32*q + w])); e[32*q + w] = select(x[32*q + w] == "
+    "z[32*q + w], sqrt(x[32*q + w]), fma(x[32*q + w], z[32*q + w], 3)); } } }",
     /* tables, index, max=, and a sum that is no product */
     "kernel pool(in x : f32[c3 h9 w9], out y : f32[c3 h5 w5], out z : f32[c3 h4 w4], out i : f32[c3 w16])"
     " table n = { 4, 6, 6, 6, 4 } table k = { 0.5, -1, nan, inf, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 } {"
-    " par c 3 { for h 4 { for w 4 { z[c, h, w] = -inf; for a 3 { for b 3 { z[c, h, w] max= x[c, 2*h + a, 2*w + b]; } } } } }"
+    " par c 3 { for h 4 { for w 4 { z[c, h, w] = -inf; for a 3 { for b 3 { z[c, h, w] max= x[c, 2*h + a, 2*w + b]; } } "
+    "} } }"
     " par c 3 { par h 5 { vec w 5 { y[c, h, w] = x[c, h, w] / n[h] + x[c, h + 4, 2*w - w] * n[w]; } } }"
     " par c 3 { vec w 16 { i[c, w] = index(16*c - 3*w + 50) + k[w + 1] * k[c]; } } }",
     /* a plain dense layer: the sum lives in memory until licm moves it */
@@ -81,10 +86,13 @@ enum { N_KERNELS = COUNT_OF(kernels), MAX_PARAMS = 16 };
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
-static const float edges[] = {
-    0.f, -0.f, 1.f, -1.f, 0.5f, -0.5f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 1.17549435e-38f, 3.4028235e38f,
-    -3.4028235e38f, 88.72f, 88.73f, 89.f, -87.3f, -87.4f, -103.9f, -104.f, -200.f, 9.f, -9.f, 9.1f, 0.0003f, -0.0004f,
-    0.999999f, 1.000001f, 2.f, 0.70710677f, 0.7071068f, 1e-30f, 1e30f, 16777217.f, 0.69314718f, 20.f, -20.f, 1e-8f};
+static const float edges[] = {0.f,           -0.f,           1.f,      -1.f,      0.5f,       -0.5f,
+                              INFINITY,      -INFINITY,      NAN,      1e-45f,    -1e-45f,    1.17549435e-38f,
+                              3.4028235e38f, -3.4028235e38f, 88.72f,   88.73f,    89.f,       -87.3f,
+                              -87.4f,        -103.9f,        -104.f,   -200.f,    9.f,        -9.f,
+                              9.1f,          0.0003f,        -0.0004f, 0.999999f, 1.000001f,  2.f,
+                              0.70710677f,   0.7071068f,     1e-30f,   1e30f,     16777217.f, 0.69314718f,
+                              20.f,          -20.f,          1e-8f};
 
 static unsigned random_state;
 
@@ -134,7 +142,8 @@ static void data_check(const Data *data, const Kernel *k, const Target *t) {
         const float *x = data->native[i], *y = data->wanted[i];
         for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++)
             if (!same(x[j], y[j]))
-                fail_msg("%s, %s: %s[%ld] is %.9g, should be %.9g", t->cpu, k->name, k->buf[i].name, (long)j, x[j], y[j]);
+                fail_msg("%s, %s: %s[%ld] is %.9g, should be %.9g", t->cpu, k->name, k->buf[i].name, (long)j, x[j],
+                         y[j]);
     }
 }
 
@@ -189,7 +198,8 @@ static void test_host(void **state) {
 
 static void test_levels(void **state) {
     (void)state;
-    static const char *const names[] = {"x86-64", "x86-64-v2", "sandybridge", "x86-64-v3", "x86-64-v4", "haswell", "znver4"};
+    static const char *const names[] = {"x86-64",    "x86-64-v2", "sandybridge", "x86-64-v3",
+                                        "x86-64-v4", "haswell",   "znver4"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         Diag d = {0};
         Target t;
@@ -213,7 +223,8 @@ static void test_objects(void **state) {
             void *bytes;
             size_t n;
             ElfFacts facts;
-            if (!emit_object(read_kernel(a, kernels[j]), &t, "sym", EMIT_OBJECT, &bytes, &n, &d)) fail_msg("%s", d.text);
+            if (!emit_object(read_kernel(a, kernels[j]), &t, "sym", EMIT_OBJECT, &bytes, &n, &d))
+                fail_msg("%s", d.text);
             assert_true(elf_facts(bytes, n, "sym", &facts));
             assert_null(facts.undefined);
             assert_true(facts.code_bytes > 0);
@@ -256,14 +267,15 @@ static SpillCount tile_spills(const char *cpu, int vectors, int pixels, int chan
     Arena *a = arena_open(NULL);
     if (!target_named(&t, cpu, &d)) fail_msg("%s", d.text);
     int lanes = target_lanes(&t), block = lanes * vectors;
-    char *text = arena_printf(a,
-        "kernel tile(in x : f32[C4 h8 w%d c%d], in w : f32[C4 h3 w3 c%d o%d], out y : f32[h6 w%d o%d]) {"
-        " par h 6 { reg acc : f32[w%d o%d] { unroll i %d { vec o %d { acc[i, o] = 0; } }"
-        " for C 4 { for kh 3 { for kw 3 { for co %d { unroll ci %d { unroll i %d { vec o %d {"
-        " acc[i, o] += x[C, h + kh, i + kw, %d*co + ci] * w[C, kh, kw, %d*co + ci, o]; } } } } } } }"
-        " unroll i %d { vec o %d { y[h, i, o] = acc[i, o]; } } } } }",
-        pixels + 2, lanes, lanes, block, pixels, block, pixels, block, pixels, block, lanes / channels, channels,
-        pixels, block, channels, channels, pixels, block);
+    char *text =
+        arena_printf(a,
+                     "kernel tile(in x : f32[C4 h8 w%d c%d], in w : f32[C4 h3 w3 c%d o%d], out y : f32[h6 w%d o%d]) {"
+                     " par h 6 { reg acc : f32[w%d o%d] { unroll i %d { vec o %d { acc[i, o] = 0; } }"
+                     " for C 4 { for kh 3 { for kw 3 { for co %d { unroll ci %d { unroll i %d { vec o %d {"
+                     " acc[i, o] += x[C, h + kh, i + kw, %d*co + ci] * w[C, kh, kw, %d*co + ci, o]; } } } } } } }"
+                     " unroll i %d { vec o %d { y[h, i, o] = acc[i, o]; } } } } }",
+                     pixels + 2, lanes, lanes, block, pixels, block, pixels, block, pixels, block, lanes / channels,
+                     channels, pixels, block, channels, channels, pixels, block);
     if (!codegen_count_spills(read_kernel(a, text), &t, &s, &d)) fail_msg("%s", d.text);
     arena_close(a);
     return s;
@@ -273,10 +285,12 @@ static SpillCount tile_spills(const char *cpu, int vectors, int pixels, int chan
  * the count sees some. */
 static void test_spills(void **state) {
     (void)state;
-    static const struct { const char *cpu; int vectors, pixels; } tiles[] = {
-        {"x86-64-v4", 2, 14}, {"x86-64-v4", 2, 13}, {"x86-64-v4", 2, 12}, {"x86-64-v4", 2, 8}, {"x86-64-v4", 4, 6},
-        {"x86-64-v4", 4, 4}, {"x86-64-v4", 1, 28}, {"znver4", 2, 14}, {"x86-64-v3", 2, 6}, {"x86-64-v3", 2, 5},
-        {"x86-64-v3", 3, 4}, {"x86-64-v3", 2, 4}};
+    static const struct {
+        const char *cpu;
+        int vectors, pixels;
+    } tiles[] = {{"x86-64-v4", 2, 14}, {"x86-64-v4", 2, 13}, {"x86-64-v4", 2, 12}, {"x86-64-v4", 2, 8},
+                 {"x86-64-v4", 4, 6},  {"x86-64-v4", 4, 4},  {"x86-64-v4", 1, 28}, {"znver4", 2, 14},
+                 {"x86-64-v3", 2, 6},  {"x86-64-v3", 2, 5},  {"x86-64-v3", 3, 4},  {"x86-64-v3", 2, 4}};
     for (size_t i = 0; i < COUNT_OF(tiles); i++)
         for (int channels = 1; channels <= 4; channels *= 2) {
             SpillCount s = tile_spills(tiles[i].cpu, tiles[i].vectors, tiles[i].pixels, channels);
@@ -306,7 +320,8 @@ static void refuse(const char *text, DiagKind kind, const char *part) {
 static void test_refused(void **state) {
     (void)state;
     refuse("kernel big(in x : f32[w9000], out y : f32[w9000]) { scratch s : f32[w9000] { for w 9000 { s[w] = x[w]; }"
-           " for w 9000 { y[w] = s[w]; } } }", DIAG_UNSUPPORTED, "kernel big: buffer s: more than 32 KB on the stack");
+           " for w 9000 { y[w] = s[w]; } } }",
+           DIAG_UNSUPPORTED, "kernel big: buffer s: more than 32 KB on the stack");
     refuse("kernel long(in x : f32[w90000], out y : f32[w90000]) { unroll w 90000 { y[w] = x[w]; } }", DIAG_UNSUPPORTED,
            "kernel long: more than");
 }
@@ -374,8 +389,8 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_host),    cmocka_unit_test(test_levels),     cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_text),    cmocka_unit_test(test_spills),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_host),       cmocka_unit_test(test_levels),         cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_spills),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_equal_once), cmocka_unit_test(test_foreign_target), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,10 @@
 
 static const char *const cpus[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
 
-typedef struct Case { uint64_t seed; Graph *g; } Case;
+typedef struct Case {
+    uint64_t seed;
+    Graph *g;
+} Case;
 
 static Graph *from_seed(Arena *a, const void *from, const LunetteOptions *o, Diag *d) {
     (void)o;
@@ -32,8 +35,8 @@ static Graph *from_seed(Arena *a, const void *from, const LunetteOptions *o, Dia
 typedef struct Run {
     LunetteModel *m;
     Arena *a;
-    float **buf[3];     /* plain, scheduled, native: memory of each plan buffer */
-    RefTensor **value;  /* of the graph as written */
+    float **buf[3];    /* plain, scheduled, native: memory of each plan buffer */
+    RefTensor **value; /* of the graph as written */
     uint64_t seed;
     const char *cpu;
 } Run;
@@ -92,8 +95,9 @@ static void compare(Run *r, int b, int which) {
     for (int64_t i = 0; i < count; i++) {
         double bound = (ref->err ? ref->err[i] : 0) + 0x1p-24 * fabs(ref->v[i]) + 0x1p-149;
         if (fabs(got->v[i] - ref->v[i]) <= bound) continue;
-        fail_at(r, names[which], arena_printf(r->a, "%s[%lld] is %.9g, the reference %.9g, the bound %.3g\n%s", n->name, (long long)i, got->v[i],
-                                               ref->v[i], bound, kernel_text(r->a, r->m->kernel[0].kernel)));
+        fail_at(r, names[which],
+                arena_printf(r->a, "%s[%lld] is %.9g, the reference %.9g, the bound %.3g\n%s", n->name, (long long)i,
+                             got->v[i], ref->v[i], bound, kernel_text(r->a, r->m->kernel[0].kernel)));
     }
 }
 
@@ -121,7 +125,8 @@ static void run_case(uint64_t seed, const char *cpu) {
             for (int i = 0; i < step->n_arg; i++) args[k][i] = r.buf[k][step->buf[i]];
         const Kernel *plain = m->kernel[s].plain.kernel, *scheduled = m->kernel[s].kernel;
         if (!interp_run(plain, args[0], 0, kernel_tasks(plain), m->target.fma, &d)) fail_at(&r, step->name, d.text);
-        if (!interp_run(scheduled, args[1], 0, kernel_tasks(scheduled), m->target.fma, &d)) fail_at(&r, step->name, d.text);
+        if (!interp_run(scheduled, args[1], 0, kernel_tasks(scheduled), m->target.fma, &d))
+            fail_at(&r, step->name, d.text);
         int out = step->buf[step->n_arg - 1];
         compare(&r, out, 0);
         compare(&r, out, 1);
@@ -130,8 +135,9 @@ static void run_case(uint64_t seed, const char *cpu) {
         int64_t n = type_memory_elements(&m->plan->buf[out].type);
         for (int64_t i = 0; i < n; i++)
             if (!same_bits(r.buf[1][out][i], r.buf[2][out][i]))
-                fail_at(&r, step->name, arena_printf(r.a, "element %lld: native %.9g, nest %.9g\n%s", (long long)i, (double)r.buf[2][out][i],
-                                                     (double)r.buf[1][out][i], kernel_text(r.a, scheduled)));
+                fail_at(&r, step->name,
+                        arena_printf(r.a, "element %lld: native %.9g, nest %.9g\n%s", (long long)i,
+                                     (double)r.buf[2][out][i], (double)r.buf[1][out][i], kernel_text(r.a, scheduled)));
     }
     code_close(code);
     arena_close(r.a);

@@ -53,13 +53,15 @@ static void same_result(const Golden *g, const Kernel *x, const Kernel *y, const
     Diag d = {0};
     void **p = random_buffers(x, &seed), **q = random_buffers(y, &again);
     bool reorders = strncmp(step, "order", 5) == 0 || strncmp(step, "rfactor", 7) == 0;
-    if (!interp_run(x, p, 0, kernel_tasks(x), true, &d) || !interp_run(y, q, 0, kernel_tasks(y), true, &d)) golden_fail(g, d.text);
+    if (!interp_run(x, p, 0, kernel_tasks(x), true, &d) || !interp_run(y, q, 0, kernel_tasks(y), true, &d))
+        golden_fail(g, d.text);
     for (int b = 0; b < x->n_param; b++) {
         int64_t n = type_memory_elements(&x->buf[b].type);
         const float *u = p[b], *v = q[b];
         for (int64_t i = 0; i < n; i++) {
             double tolerance = reorders ? 1e-5 * (1 + fabs((double)u[i])) : 0;
-            if (u[i] != v[i] && !(fabs((double)u[i] - (double)v[i]) <= tolerance)) golden_fail(g, "the two sides compute different results");
+            if (u[i] != v[i] && !(fabs((double)u[i] - (double)v[i]) <= tolerance))
+                golden_fail(g, "the two sides compute different results");
         }
     }
     random_buffers_free(x, p);
@@ -105,7 +107,9 @@ static void same_outputs(const Golden *golden, const Graph *x, const Graph *y) {
     if (x->n_out != y->n_out) golden_fail(golden, "another number of outputs");
     for (int o = 0; o < x->n_out; o++) {
         const Node *p = x->out[o].node, *q = y->out[o].node;
-        if (!reference_eval(golden->a, x, value[0], p, false, &d) || !reference_eval(golden->a, y, value[1], q, false, &d)) golden_fail(golden, d.text);
+        if (!reference_eval(golden->a, x, value[0], p, false, &d) ||
+            !reference_eval(golden->a, y, value[1], q, false, &d))
+            golden_fail(golden, d.text);
         for (int64_t i = 0; i < type_elements(&p->type); i++) {
             double u = value[0][p->id]->v[i], v = value[1][q->id]->v[i];
             if (!(fabs(u - v) <= 1e-9 * (1 + fabs(u)))) golden_fail(golden, "the two sides mean different things");
@@ -114,7 +118,8 @@ static void same_outputs(const Golden *golden, const Graph *x, const Graph *y) {
 }
 
 static const char *run_graph(const Golden *g, const char *before, const char *pass) {
-    static const Target target = {.cpu = "sixteen lanes", .vector_bytes = 64, .vector_registers = 32, .fma_latency = 8, .fma = true};
+    static const Target target = {
+        .cpu = "sixteen lanes", .vector_bytes = 64, .vector_registers = 32, .fma_latency = 8, .fma = true};
     Graph *x = read_graph(g, before), *y = graph_copy(g->a, x);
     PassContext c = {.target = &target};
     Diag d = {0};

@@ -33,7 +33,8 @@ static const char *const texts[] = {
     "    image: input() : f32[n1 c1 h28 w28] @ \"lenet5.lua\":2\n"
     "    conv1.weight: weight() : f32[o6 c1 h5 w5] @ \"lenet5.lua\":3\n"
     "    conv1.bias: weight() : f32[o6] @ \"lenet5.lua\":3\n"
-    "    conv1: conv(image, conv1.weight, conv1.bias) out=6 kernel=[5 5] pad=[2 2 2 2] : f32[n1 c6 h28 w28] @ \"lenet5.lua\":3\n"
+    "    conv1: conv(image, conv1.weight, conv1.bias) out=6 kernel=[5 5] pad=[2 2 2 2] : f32[n1 c6 h28 w28] @ "
+    "\"lenet5.lua\":3\n"
     "    pool: avgpool(conv1) kernel=[2 3] stride=[2 3] count_pad=0 : f32[n1 c6 h14 w9]\n"
     "    y: leakyrelu(pool) alpha=-0.1 : f32[n1 c6 h14 w9] @ \"\":7\n"
     "    return output = y, raw = conv1\n}\n",
@@ -48,7 +49,8 @@ static const char *const texts[] = {
     "    rows: scalerows(w, scale) : f32[o32 c32 h3 w3]\n"
     "    packed: relayout(rows) : f32[O1 C2 h3 w3 c16 o32]\n"
     "    in: relayout(x) : f32[n1 C2 h9<1,1> w9<1,2> c16 halo -inf]\n"
-    "    y: conv(in, packed, shift) out=32 kernel=[3 3] stride=[2 2] pad=[1 1 1 2] by \"split w 2 -> wo wi;\" \"\" \"order \\\"h\\\"\""
+    "    y: conv(in, packed, shift) out=32 kernel=[3 3] stride=[2 2] pad=[1 1 1 2] by \"split w 2 -> wo wi;\" \"\" "
+    "\"order \\\"h\\\"\""
     " : f32[n1 C2 h5 w5<0,3> c16]\n"
     "    z: scaleshift(y, scale, shift) : f32[n1 c32 h5 w5]\n"
     "    return z = z\n}\n",
@@ -72,11 +74,12 @@ static void test_round_trip(void **state) {
 static void test_short_forms(void **state) {
     (void)state;
     Arena *a = arena_open(NULL);
-    const char *text = graph_text(a, parse_good(a, "graph g { # a comment\n"
-                                                   "x: input() : f32[n1 c1 d9 h9 w9]\n"
-                                                   "a: maxpool(x) kernel=3 stride=2 pad=1 : f32[n1 c1 d5 h5 w5]\n"
-                                                   "b: maxpool(x) kernel=[3 3 3] stride=0 pad=[0 1 2] : f32[n1 c1 d3 h3 w4]\n"
-                                                   "c: maxpool(x) kernel=2 pad=[1 0 0 0 1 1] dilation=1 : f32[n1 c1 d5 h5 w5] }"));
+    const char *text =
+        graph_text(a, parse_good(a, "graph g { # a comment\n"
+                                    "x: input() : f32[n1 c1 d9 h9 w9]\n"
+                                    "a: maxpool(x) kernel=3 stride=2 pad=1 : f32[n1 c1 d5 h5 w5]\n"
+                                    "b: maxpool(x) kernel=[3 3 3] stride=0 pad=[0 1 2] : f32[n1 c1 d3 h3 w4]\n"
+                                    "c: maxpool(x) kernel=2 pad=[1 0 0 0 1 1] dilation=1 : f32[n1 c1 d5 h5 w5] }"));
     assert_non_null(strstr(text, "a: maxpool(x) kernel=[3 3 3] stride=[2 2 2] pad=[1 1 1 1 1 1] : f32"));
     assert_non_null(strstr(text, "b: maxpool(x) kernel=[3 3 3] stride=[3 3 3] pad=[0 1 2 0 1 2] : f32"));
     assert_non_null(strstr(text, "c: maxpool(x) kernel=[2 2 2] stride=[2 2 2] pad=[1 0 0 0 1 1] : f32"));
@@ -102,7 +105,9 @@ static void test_random_round_trip(void **state) {
 
 #define X "x: input() : f32[n1 c128 h8 w8]\n"
 #define V "v: input() : f32[n1 c10]\n"
-static const struct { const char *body, *message; } wrong[] = {
+static const struct {
+    const char *body, *message;
+} wrong[] = {
     /* syntax and names */
     {"x input() : f32[n1 c1]", "t.g:2: ':' expected, 'input' found"},
     {"x: inputs() : f32[n1 c1]", "t.g:2: there is no op 'inputs'; did you mean 'input'?"},
@@ -144,9 +149,11 @@ static const struct { const char *body, *message; } wrong[] = {
     {"y: concat() : f32[n1]", "t.g:2: concat: at least 1 input expected (x*), 0 given"},
     /* conv and dense */
     {X "w: weight() : f32[o4 c64 h1 w1]\ny: conv(x, w) out=4 kernel=1 : f32[n1]",
-     "t.g:4: conv: weight has 64 input channels, x has 128 (1 group); weight is f32[o4 c64 h1 w1], x is f32[n1 c128 h8 w8]"},
+     "t.g:4: conv: weight has 64 input channels, x has 128 (1 group); weight is f32[o4 c64 h1 w1], x is f32[n1 c128 h8 "
+     "w8]"},
     {X "w: weight() : f32[o4 c16 h1 w1]\ny: conv(x, w) out=4 kernel=1 groups=4 : f32[n1]",
-     "t.g:4: conv: weight has 64 input channels, x has 128 (4 groups); weight is f32[o4 c16 h1 w1], x is f32[n1 c128 h8 w8]"},
+     "t.g:4: conv: weight has 64 input channels, x has 128 (4 groups); weight is f32[o4 c16 h1 w1], x is f32[n1 c128 "
+     "h8 w8]"},
     {X "w: weight() : f32[o4 c128 h1 w2]\ny: conv(x, w) out=4 kernel=1 : f32[n1]",
      "t.g:4: conv: weight is f32[o4 c128 h1 w2], but f32[o4 c128 h1 w1] is needed; x is f32[n1 c128 h8 w8]"},
     {X "w: weight() : f32[o4 c128 h1 w1]\ny: conv(x, w, w) out=4 kernel=1 : f32[n1]",
@@ -158,12 +165,15 @@ static const struct { const char *body, *message; } wrong[] = {
     {V "y: conv(v, v) out=3 kernel=1 : f32[n1]",
      "t.g:3: conv: x is f32[n1 c10], but axes n c and 1 to 3 of d h w are needed"},
     {X "w: weight() : f32[o4 c128 h5 w3]\ny: conv(x, w) out=4 kernel=[5 3] dilation=[2 1] : f32[n1]",
-     "t.g:4: conv: along h the kernel spans 9 (extent 5, dilation 2), but the padded input has 8 (0 + 8 + 0); x is f32[n1 c128 h8 w8]"},
+     "t.g:4: conv: along h the kernel spans 9 (extent 5, dilation 2), but the padded input has 8 (0 + 8 + 0); x is "
+     "f32[n1 c128 h8 w8]"},
     {"x: input() : f32[n1 c1 w1000000000]\nw: weight() : f32[o4096 c1 w1]\ny: conv(x, w) out=4096 kernel=1 : f32[n1]",
      "t.g:4: conv: a tensor of more than 2^40 elements"},
-    {"x: input() : f32[n1024 c1024 h1000 w1]\nw: weight() : f32[o1 c1024 h1 w1]\ny: conv(x, w) out=1 kernel=1 pad=[0 1000] stride=2000 : f32[n1]",
+    {"x: input() : f32[n1024 c1024 h1000 w1]\nw: weight() : f32[o1 c1024 h1 w1]\ny: conv(x, w) out=1 kernel=1 pad=[0 "
+     "1000] stride=2000 : f32[n1]",
      "t.g:4: conv: the padded input would have more than 2^40 elements"},
-    {X "y: dense(x, x) out=4 : f32[n1]", "t.g:3: dense: x is f32[n1 c128 h8 w8], but axes n c are needed: flatten it first"},
+    {X "y: dense(x, x) out=4 : f32[n1]",
+     "t.g:3: dense: x is f32[n1 c128 h8 w8], but axes n c are needed: flatten it first"},
     {V "w: weight() : f32[o4 c9]\ny: dense(v, w) out=4 : f32[n1]",
      "t.g:4: dense: weight is f32[o4 c9], but f32[o4 c10] is needed; x is f32[n1 c10]"},
     {V "w: weight() : f32[o4 c10]\nb: weight() : f32[o5]\ny: dense(v, w, b) out=4 : f32[n1]",
@@ -171,21 +181,27 @@ static const struct { const char *body, *message; } wrong[] = {
     /* the others */
     {X "y: maxpool(x) kernel=3 dilation=2 pad=[0 0 0 5] : f32[n1]",
      "t.g:3: maxpool: along w the padding 5 is not less than the window, which spans 5; x is f32[n1 c128 h8 w8]"},
-    {X "y: avgpool(x) kernel=9 : f32[n1]",
-     "t.g:3: avgpool: along h the kernel spans 9 (extent 9, dilation 1), but the padded input has 8 (0 + 8 + 0); x is f32[n1 c128 h8 w8]"},
-    {V "y: maxpool(v) kernel=9 : f32[n1]", "t.g:3: maxpool: x is f32[n1 c10], but axes n c and 1 to 3 of d h w are needed"},
-    {V "y: globalavgpool(v) : f32[n1]", "t.g:3: globalavgpool: x is f32[n1 c10], but axes n c and 1 to 3 of d h w are needed"},
-    {"w: weight() : f32[o4]\ny: flatten(w) : f32[n1]", "t.g:3: flatten: x is f32[o4], but axes n c and at most 3 of d h w are needed"},
-    {"w: weight() : f32[o4]\ny: softmax(w) : f32[n1]", "t.g:3: softmax: x is f32[o4], but axes n c and at most 3 of d h w are needed"},
+    {X "y: avgpool(x) kernel=9 : f32[n1]", "t.g:3: avgpool: along h the kernel spans 9 (extent 9, dilation 1), but the "
+                                           "padded input has 8 (0 + 8 + 0); x is f32[n1 c128 h8 w8]"},
+    {V "y: maxpool(v) kernel=9 : f32[n1]",
+     "t.g:3: maxpool: x is f32[n1 c10], but axes n c and 1 to 3 of d h w are needed"},
+    {V "y: globalavgpool(v) : f32[n1]",
+     "t.g:3: globalavgpool: x is f32[n1 c10], but axes n c and 1 to 3 of d h w are needed"},
+    {"w: weight() : f32[o4]\ny: flatten(w) : f32[n1]",
+     "t.g:3: flatten: x is f32[o4], but axes n c and at most 3 of d h w are needed"},
+    {"w: weight() : f32[o4]\ny: softmax(w) : f32[n1]",
+     "t.g:3: softmax: x is f32[o4], but axes n c and at most 3 of d h w are needed"},
     {V "a: weight() : f32[c10]\nb: weight() : f32[c9]\ny: batchnorm(v, a, a, b, a) : f32[n1]",
      "t.g:5: batchnorm: running_mean is f32[c9], but one axis of 10 is needed for f32[n1 c10]"},
     {V "b: weight() : f32[c9]\ny: scaleshift(v, b, b) : f32[n1]",
      "t.g:4: scaleshift: scale is f32[c9], but one axis of 10 is needed for f32[n1 c10]"},
-    {V X "y: add(v, x) : f32[n1]", "t.g:4: add: one shape is needed, but input 1 is f32[n1 c10], input 2 is f32[n1 c128 h8 w8]"},
+    {V X "y: add(v, x) : f32[n1]",
+     "t.g:4: add: one shape is needed, but input 1 is f32[n1 c10], input 2 is f32[n1 c128 h8 w8]"},
     {X "z: input() : f32[n1 c3 h8 w7]\ny: concat(x, z) : f32[n1]",
      "t.g:4: concat: input 2 is f32[n1 c3 h8 w7], input 1 is f32[n1 c128 h8 w8]: only the channels may differ"},
     {V "w: weight() : f32[c10]\ny: bnscale(w, v) : f32[c10]", "t.g:4: bnscale: 'v' is not a constant"},
-    {"w: weight() : f32[c10 w2]\ny: scalerows(w, w) : f32[c10]", "t.g:3: scalerows: weight is f32[c10 w2], but a first axis o is needed"},
+    {"w: weight() : f32[c10 w2]\ny: scalerows(w, w) : f32[c10]",
+     "t.g:3: scalerows: weight is f32[c10 w2], but a first axis o is needed"},
     /* types that contradict */
     {X "y: relu(x) : f32[n1 c128 h8 w9]", "t.g:3: relu: axis w is 9 in the type, 8 by the inputs"},
     {X "y: relu(x) : f32[n1 C9 h8 w8 c16]", "t.g:3: relu: axis c is 144 in the type, 128 by the inputs"},
@@ -227,10 +243,8 @@ static void test_damaged_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_short_forms),
-        cmocka_unit_test(test_random_round_trip),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_short_forms),
+        cmocka_unit_test(test_random_round_trip), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,21 +47,23 @@ static void test_params(void **state) {
     Node *plain = graph_op_with_params(g, OP_CONV, NULL, here, &bn, 1, &attr, &d);
     Node *relu = graph_op_with_params(g, OP_RELU, NULL, here, &plain, 1, NULL, &d);
     assert_true(c && bn && plain && relu && graph_verify(g, &d));
-    assert_string_equal(graph_text(a, g),
-                        "graph g {\n"
-                        "    x: input() : f32[n1 c6 h5 w5] @ \"net.lua\":41\n"
-                        "    l.0.weight: weight() : f32[o4 c3 h3 w1] @ \"net.lua\":41\n"
-                        "    l.0.bias: weight() : f32[o4] @ \"net.lua\":41\n"
-                        "    l.0: conv(x, l.0.weight, l.0.bias) out=4 kernel=[3 1] groups=2 : f32[n1 c4 h3 w5] @ \"net.lua\":41\n"
-                        "    batchnorm.weight: weight() : f32[c4] @ \"net.lua\":41\n"
-                        "    batchnorm.bias: weight() : f32[c4] @ \"net.lua\":41\n"
-                        "    batchnorm.running_mean: weight() : f32[c4] @ \"net.lua\":41\n"
-                        "    batchnorm.running_var: weight() : f32[c4] @ \"net.lua\":41\n"
-                        "    batchnorm: batchnorm(l.0, batchnorm.weight, batchnorm.bias, batchnorm.running_mean, batchnorm.running_var)"
-                        " : f32[n1 c4 h3 w5] @ \"net.lua\":41\n"
-                        "    conv.weight: weight() : f32[o4 c2 h3 w1] @ \"net.lua\":41\n"
-                        "    conv: conv(batchnorm, conv.weight) out=4 kernel=[3 1] groups=2 bias=0 : f32[n1 c4 h1 w5] @ \"net.lua\":41\n"
-                        "    relu: relu(conv) : f32[n1 c4 h1 w5] @ \"net.lua\":41\n}\n");
+    assert_string_equal(
+        graph_text(a, g),
+        "graph g {\n"
+        "    x: input() : f32[n1 c6 h5 w5] @ \"net.lua\":41\n"
+        "    l.0.weight: weight() : f32[o4 c3 h3 w1] @ \"net.lua\":41\n"
+        "    l.0.bias: weight() : f32[o4] @ \"net.lua\":41\n"
+        "    l.0: conv(x, l.0.weight, l.0.bias) out=4 kernel=[3 1] groups=2 : f32[n1 c4 h3 w5] @ \"net.lua\":41\n"
+        "    batchnorm.weight: weight() : f32[c4] @ \"net.lua\":41\n"
+        "    batchnorm.bias: weight() : f32[c4] @ \"net.lua\":41\n"
+        "    batchnorm.running_mean: weight() : f32[c4] @ \"net.lua\":41\n"
+        "    batchnorm.running_var: weight() : f32[c4] @ \"net.lua\":41\n"
+        "    batchnorm: batchnorm(l.0, batchnorm.weight, batchnorm.bias, batchnorm.running_mean, batchnorm.running_var)"
+        " : f32[n1 c4 h3 w5] @ \"net.lua\":41\n"
+        "    conv.weight: weight() : f32[o4 c2 h3 w1] @ \"net.lua\":41\n"
+        "    conv: conv(batchnorm, conv.weight) out=4 kernel=[3 1] groups=2 bias=0 : f32[n1 c4 h1 w5] @ "
+        "\"net.lua\":41\n"
+        "    relu: relu(conv) : f32[n1 c4 h1 w5] @ \"net.lua\":41\n}\n");
     arena_close(a);
 }
 
@@ -77,8 +79,9 @@ static void test_failure_leaves_no_trace(void **state) {
     attr.CONV.kernel = (Dims){1, {9}};
     Diag d = {0};
     assert_null(graph_op_with_params(g, OP_CONV, "c", here, &x, 1, &attr, &d));
-    assert_string_equal(d.text, "net.lua:41: conv: along h the kernel spans 9 (extent 9, dilation 1), but the padded input has 5 "
-                                "(0 + 5 + 0); x is f32[n1 c6 h5 w5]");
+    assert_string_equal(
+        d.text, "net.lua:41: conv: along h the kernel spans 9 (extent 9, dilation 1), but the padded input has 5 "
+                "(0 + 5 + 0); x is f32[n1 c6 h5 w5]");
     attr.CONV.out = 0;
     d = (Diag){0};
     assert_null(graph_op_with_params(g, OP_CONV, "c", here, &x, 1, &attr, &d));
@@ -106,7 +109,8 @@ static void test_names(void **state) {
     Arena *a = arena_open(NULL);
     Node *x;
     Graph *g = small_graph(a, &x);
-    static const char *const good[] = {"a", "_", "layer1.0.conv1", "A_b.c9"}, *const bad[] = {"", "1a", "a..b", "a.", ".a", "a b", "é"};
+    static const char *const good[] = {"a", "_", "layer1.0.conv1", "A_b.c9"}, *const bad[] = {"",   "1a",  "a..b", "a.",
+                                                                                              ".a", "a b", "é"};
     for (size_t i = 0; i < COUNT_OF(good); i++) assert_true(graph_is_name(good[i]));
     for (size_t i = 0; i < COUNT_OF(bad); i++) assert_false(graph_is_name(bad[i]));
     for (int i = 1; i <= 2000; i++) { /* and the table of names grows */
@@ -152,8 +156,9 @@ static void test_attr_set(void **state) {
 static void test_insert_and_replace(void **state) {
     (void)state;
     Arena *a = arena_open(NULL);
-    Graph *g = parse_good(a, "graph g {\n x: input() : f32[n1 c4 w3] @ \"n.lua\":1\n y: relu(x) : f32[n1 c4 w3] @ \"n.lua\":2\n"
-                             " z: add(x, y) : f32[n1 c4 w3]\n return o = z, p = x }");
+    Graph *g = parse_good(
+        a, "graph g {\n x: input() : f32[n1 c4 w3] @ \"n.lua\":1\n y: relu(x) : f32[n1 c4 w3] @ \"n.lua\":2\n"
+           " z: add(x, y) : f32[n1 c4 w3]\n return o = z, p = x }");
     Node *x = graph_find(g, "x"), *y = graph_find(g, "y");
     assert_int_equal(graph_count_uses(g, x), 3);
     Node *r = graph_insert(g, y, OP_RELAYOUT, "y", &x, 1, NULL);
@@ -180,9 +185,10 @@ static void test_insert_and_replace(void **state) {
 static void test_remove_dead(void **state) {
     (void)state;
     Arena *a = arena_open(NULL);
-    Graph *g = parse_good(a, "graph g { x: input() : f32[n1 c4] w: weight() : f32[o2 c4] v: weight() : f32[o2 c4]\n"
-                             "unused: input() : f32[n1 c1] a: dense(x, w) out=2 : f32[n1 c2] b: dense(x, v) out=2 : f32[n1 c2]\n"
-                             "c: relu(b) : f32[n1 c2] d: relu(a) : f32[n1 c2] return o = d }");
+    Graph *g = parse_good(
+        a, "graph g { x: input() : f32[n1 c4] w: weight() : f32[o2 c4] v: weight() : f32[o2 c4]\n"
+           "unused: input() : f32[n1 c1] a: dense(x, w) out=2 : f32[n1 c2] b: dense(x, v) out=2 : f32[n1 c2]\n"
+           "c: relu(b) : f32[n1 c2] d: relu(a) : f32[n1 c2] return o = d }");
     graph_remove_dead(g);
     const char *left[] = {"x", "w", "unused", "a", "d"};
     assert_int_equal(g->n_node, COUNT_OF(left));
@@ -195,13 +201,14 @@ static void test_remove_dead(void **state) {
 }
 
 /* As after layout, with a constant and an activation in other layouts. */
-static const char laid[] = "graph laid {\n"
-                           "    x: input() : f32[n1 c32 w9]\n"
-                           "    w: weight() : f32[o32 c32 w3]\n"
-                           "    packed: relayout(w) : f32[O1 C2 w3 c16 o32]\n"
-                           "    in: relayout(x) : f32[n1 C2 w9<1,1> c16]\n"
-                           "    y: conv(in, packed) out=32 kernel=[3] pad=[1 1] bias=0 by \"split w 3\" : f32[n1 C2 w9 c16] @ \"n.lua\":7\n"
-                           "    return z = y\n}\n";
+static const char laid[] =
+    "graph laid {\n"
+    "    x: input() : f32[n1 c32 w9]\n"
+    "    w: weight() : f32[o32 c32 w3]\n"
+    "    packed: relayout(w) : f32[O1 C2 w3 c16 o32]\n"
+    "    in: relayout(x) : f32[n1 C2 w9<1,1> c16]\n"
+    "    y: conv(in, packed) out=32 kernel=[3] pad=[1 1] bias=0 by \"split w 3\" : f32[n1 C2 w9 c16] @ \"n.lua\":7\n"
+    "    return z = y\n}\n";
 
 static void test_copy(void **state) {
     (void)state;
@@ -232,7 +239,10 @@ static void break_arity(Graph *g) { g->node[1]->n_in = 0; }
 static void break_attr(Graph *g) { g->node[2]->attr.MAXPOOL.stride.n = 1; }
 static void break_output(Graph *g) { g->out[0].node = NULL; }
 
-static const struct { void (*how)(Graph *); const char *message; } broken[] = {
+static const struct {
+    void (*how)(Graph *);
+    const char *message;
+} broken[] = {
     {break_order, "graph g: node 'y' (relu): input 'z' stands after it"},
     {break_id, "graph g: node 'y' (relu): id 2 in place 1"},
     {break_type, "graph g: node 'y' (relu): axis c is 5 in the type, 4 by the inputs"},

@@ -103,7 +103,10 @@ static float call_value(Walker *w, const Expr *e) {
     case FN_NEG: return -v[0];
     case FN_ABS: return fabsf(v[0]);
     case FN_SQRT: return sqrtf(v[0]);
-    case FN_EXP: case FN_LOG: case FN_TANH: case FN_SIGMOID: return math_value(e->fn, v[0], w->fma);
+    case FN_EXP:
+    case FN_LOG:
+    case FN_TANH:
+    case FN_SIGMOID: return math_value(e->fn, v[0], w->fma);
     case FN_ADD: return v[0] + v[1];
     case FN_SUB: return v[0] - v[1];
     case FN_MUL: return v[0] * v[1];
@@ -149,9 +152,7 @@ static void walk(Walker *w, const Stmt *s) {
         case STMT_FOR:
             for (w->var[s->var] = 0; w->var[s->var] < w->k->var[s->var].extent; w->var[s->var]++) walk(w, s->body);
             break;
-        case STMT_STORE:
-            store(w, s);
-            break;
+        case STMT_STORE: store(w, s); break;
         case STMT_ALLOC: {
             int64_t n = type_memory_elements(&w->k->buf[s->buf].type);
             w->memory[s->buf] = mem_alloc(sizeof(float) * (size_t)n);
@@ -180,7 +181,8 @@ static void compare(const Kernel *k, uint64_t seed, bool fma, int parts) {
         const float *x = got[i], *y = want[i];
         for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++)
             if (!same_bits(x[j], y[j]))
-                fail_msg("%s[%lld] = %a, not %a\n%s", k->buf[i].name, (long long)j, (double)x[j], (double)y[j], kernel_text(k->arena, k));
+                fail_msg("%s[%lld] = %a, not %a\n%s", k->buf[i].name, (long long)j, (double)x[j], (double)y[j],
+                         kernel_text(k->arena, k));
     }
     random_buffers_free(k, got);
     random_buffers_free(k, want);
@@ -209,17 +211,21 @@ static const char *const bodies[] = {
     "for i 999 { y[i] = x[i]; } for i 900 { y[990 - i] += y[985 - i]; y[i] max= y[i + 3]; }",
     "for i 999 { y[i] = x[i]; } for i 400 { y[2*i] = y[i] + 1; }",
     "for i 999 { y[0] = y[0]*0.5 + x[i]; }",
-    "for i 999 { y[0] += x[i]; } for i 999 { y[1] += x[i]*x[999 - i]; } for i 999 { y[2] max= x[i]; } for i 999 { y[3] = x[i]; }",
+    "for i 999 { y[0] += x[i]; } for i 999 { y[1] += x[i]*x[999 - i]; } for i 999 { y[2] max= x[i]; } for i 999 { y[3] "
+    "= x[i]; }",
     "for i 999 { y[0] += y[0]*x[i]; }",
     "for i 30 { for j 30 { y[30*i + j] = exp(x[30*i + j]); } }",
     "for i 30 { for j 20 { for l 10 { y[l] += x[20*i + j]*x[10*j + l]; } } }",
     "for i 10 { for j 10 { for l 10 { y[100*i + 10*j + l] = index(100*i + 10*j + l) + x[10*j + l]; } } }",
     "for i 70 { for j 3 { y[3*i + j] += x[i]*x[3*i + j]; } }",
     "for i 25 { for j 40 { y[25*j + i] += x[40*i + j]*x[i]; } }",
-    "par i 5 { par j 7 { for l 1 { y[7*i + j + l] = x[j]; } } } par i 3 { y[100 + i] = x[i]; } y[200] = x[1]; par i 1 { for j 9 { y[300 + j] = x[i]; } }",
-    "par i 4 { reg r : f32[o16] { vec o 16 { r[o] = x[o]; } for c 9 { vec o 16 { r[o] += x[c + i]*x[16*c + o]; } } vec o 16 { y[16*i + o] = r[o]; } } }",
+    "par i 5 { par j 7 { for l 1 { y[7*i + j + l] = x[j]; } } } par i 3 { y[100 + i] = x[i]; } y[200] = x[1]; par i 1 "
+    "{ for j 9 { y[300 + j] = x[i]; } }",
+    "par i 4 { reg r : f32[o16] { vec o 16 { r[o] = x[o]; } for c 9 { vec o 16 { r[o] += x[c + i]*x[16*c + o]; } } vec "
+    "o 16 { y[16*i + o] = r[o]; } } }",
     "for i 3 { scratch m : f32[w5] { m[i] = x[i]; for j 5 { y[5*i + j] = m[j]; } } }",
-    "y[5] = select(x[0] < nan, 1, 2); y[6] = max(nan, 1); y[7] = max(1, nan); y[8] = min(nan, 1); y[9] = neg(nan)*0; y[10] = select(nan == nan, 1, 2);",
+    "y[5] = select(x[0] < nan, 1, 2); y[6] = max(nan, 1); y[7] = max(1, nan); y[8] = min(nan, 1); y[9] = neg(nan)*0; "
+    "y[10] = select(nan == nan, 1, 2);",
     "for i 4 { y[i] = nan; y[i] max= x[i]; y[i + 10] = x[i]; y[i + 10] max= nan; }",
     "for i 100 { y[i] = max(t0, t0*t0) - t0/(t0 + 3) with t0 = x[i] - x[99 - i]; }",
     "for i 100 { y[i] = fma(x[i], x[2*i], x[3*i]) + log(x[i])*sigmoid(sqrt(x[i]))/tanh(exp(neg(abs(x[i])))); }",
@@ -229,7 +235,8 @@ static const char *const bodies[] = {
 static void test_bodies(void **state) {
     Arena *a = *state;
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
-        Kernel *k = parse(a, arena_printf(a, "kernel k%zu(in x : f32[n1000], out y : f32[n1000]) { %s }", i, bodies[i]));
+        Kernel *k =
+            parse(a, arena_printf(a, "kernel k%zu(in x : f32[n1000], out y : f32[n1000]) { %s }", i, bodies[i]));
         for (int fma = 0; fma < 2; fma++)
             for (int parts = 1; parts < 5; parts++) compare(k, i + 1, fma, parts);
     }
@@ -247,24 +254,29 @@ static void conv_by_hand(const float *x, const float *w, const float *b, float *
                 for (int c = 0; c < C; c++)
                     for (int i = 0; i < 3; i++)
                         for (int j = 0; j < 3; j++)
-                            sum = muladd(x[(c * (H + 2) + h + i) * (W + 2) + v + j], w[((o * C + c) * 3 + i) * 3 + j], sum, fma);
+                            sum = muladd(x[(c * (H + 2) + h + i) * (W + 2) + v + j], w[((o * C + c) * 3 + i) * 3 + j],
+                                         sum, fma);
                 y[(o * H + h) * W + v] = sum > 0 ? sum : 0;
             }
 }
 
 /* A plain nest and a scheduled one with the same order of the sum give the same bits. */
 static const char *const convs[] = {
-    "for o 32 { for h 6 { for w 14 { y[o, h, w] = b[o]; for c 8 { for i 3 { for j 3 { y[o, h, w] += x[c, h + i, w + j]*w[o, c, i, j]; } } }"
+    "for o 32 { for h 6 { for w 14 { y[o, h, w] = b[o]; for c 8 { for i 3 { for j 3 { y[o, h, w] += x[c, h + i, w + "
+    "j]*w[o, c, i, j]; } } }"
     " y[o, h, w] = max(y[o, h, w], 0); } } }",
     "par O 2 { par h 6 { for W 2 { reg r : f32[w7 o16] { unroll w 7 { vec o 16 { r[w, o] = b[16*O + o]; } }"
-    " for c 8 { for i 3 { for j 3 { unroll w 7 { vec o 16 { r[w, o] += x[c, h + i, 7*W + w + j]*w[16*O + o, c, i, j]; } } } } }"
+    " for c 8 { for i 3 { for j 3 { unroll w 7 { vec o 16 { r[w, o] += x[c, h + i, 7*W + w + j]*w[16*O + o, c, i, j]; "
+    "} } } } }"
     " unroll w 7 { vec o 16 { y[16*O + o, h, 7*W + w] = max(r[w, o], 0); } } } } } }",
 };
 
 static void test_conv(void **state) {
     Arena *a = *state;
     for (size_t i = 0; i < COUNT_OF(convs); i++) {
-        Kernel *k = parse(a, arena_printf(a, "kernel conv(in x : f32[c8 h8 w16], in w : f32[o32 c8 h3 w3], in b : f32[o32], out y : f32[o32 h6 w14]) { %s }",
+        Kernel *k = parse(a, arena_printf(a,
+                                          "kernel conv(in x : f32[c8 h8 w16], in w : f32[o32 c8 h3 w3], in b : "
+                                          "f32[o32], out y : f32[o32 h6 w14]) { %s }",
                                           convs[i]));
         for (int fma = 0; fma < 2; fma++) {
             static float want[O * H * W];
@@ -282,8 +294,9 @@ static void test_conv(void **state) {
 static void test_fma(void **state) {
     Arena *a = *state;
     float x = 1 + 0x1p-12f, rounded = x * x;
-    Kernel *k = parse(a, "kernel k(in x : f32[n2], out y : f32[n4]) { for n 1 { y[0] = neg(x[1]); y[0] += x[0]*x[0];"
-                         " y[1] = fma(x[0], x[0], -x[1]); y[2] = x[0]*x[0] - x[1]; y[3] = neg(x[1]); y[3] += x[0]*x[0] + 0; } }");
+    Kernel *k = parse(
+        a, "kernel k(in x : f32[n2], out y : f32[n4]) { for n 1 { y[0] = neg(x[1]); y[0] += x[0]*x[0];"
+           " y[1] = fma(x[0], x[0], -x[1]); y[2] = x[0]*x[0] - x[1]; y[3] = neg(x[1]); y[3] += x[0]*x[0] + 0; } }");
     for (int fma = 0; fma < 2; fma++) {
         float in[] = {x, rounded}, y[4];
         assert_true(interp_run(k, (void *[]){in, y}, 0, 1, fma, NULL));
@@ -295,7 +308,9 @@ static void test_fma(void **state) {
 /* Only the asked tasks run, in whatever parts. */
 static void test_tasks(void **state) {
     Arena *a = *state;
-    Kernel *k = parse(a, "kernel k(out y : f32[n20]) { par i 2 { par j 3 { y[3*i + j] = 1; } } y[6] = 1; par i 4 { y[7 + i] = 1; } }");
+    Kernel *k = parse(
+        a,
+        "kernel k(out y : f32[n20]) { par i 2 { par j 3 { y[3*i + j] = 1; } } y[6] = 1; par i 4 { y[7 + i] = 1; } }");
     int64_t tasks = kernel_tasks(k);
     assert_int_equal(tasks, 11);
     for (int64_t begin = 0; begin <= tasks; begin++) {
@@ -311,10 +326,11 @@ static void test_tasks(void **state) {
 
 static void test_bounds(void **state) {
     Arena *a = *state;
-    static const struct { const char *body, *message; } row[] = {
-        {"for i 21 { y[i] = 0; }", "interpreter: kernel k accesses elements 0 … 20 of 20"},
-        {"for i 3 { y[i] = t[i - 1]; }", "interpreter: kernel k accesses elements -1 … 1 of 2"},
-        {"for i 3 { y[i] = y[i + 17] + y[i + 18]; }", "interpreter: kernel k accesses elements 18 … 20 of 20"}};
+    static const struct {
+        const char *body, *message;
+    } row[] = {{"for i 21 { y[i] = 0; }", "interpreter: kernel k accesses elements 0 … 20 of 20"},
+               {"for i 3 { y[i] = t[i - 1]; }", "interpreter: kernel k accesses elements -1 … 1 of 2"},
+               {"for i 3 { y[i] = y[i + 17] + y[i + 18]; }", "interpreter: kernel k accesses elements 18 … 20 of 20"}};
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         Kernel *k = parse(a, arena_printf(a, "kernel k(out y : f32[n20]) table t = { 1, 2 } { %s }", row[i].body));
         float y[20] = {0};
@@ -327,8 +343,9 @@ static void test_bounds(void **state) {
 
 static void test_no_memory(void **state) {
     Arena *a = *state;
-    Kernel *k = parse(a, "kernel k(in x : f32[n9], out y : f32[n9]) { scratch m : f32[n90000] { for i 9 { m[i] = tanh(x[i]); }"
-                         " for i 9 { y[i] = exp(m[i]); } } }");
+    Kernel *k =
+        parse(a, "kernel k(in x : f32[n9], out y : f32[n9]) { scratch m : f32[n90000] { for i 9 { m[i] = tanh(x[i]); }"
+                 " for i 9 { y[i] = exp(m[i]); } } }");
     float x[9] = {0}, y[9];
     bool ok = false;
     long live = mem_live();
@@ -354,8 +371,9 @@ static int close_arena(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),  cmocka_unit_test(test_fma),    cmocka_unit_test(test_bodies),   cmocka_unit_test(test_random),
-        cmocka_unit_test(test_tasks), cmocka_unit_test(test_bounds), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_conv),      cmocka_unit_test(test_fma),   cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_random),    cmocka_unit_test(test_tasks), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -25,18 +25,24 @@ static const char *reprint(Arena *a, const char *text) {
 }
 
 static const char *wrap(Arena *a, const char *body) {
-    return arena_printf(a, "kernel k(in x : f32[c8 h9 w9], in b : f32[c8], out y : f32[c8 h9 w9])\n"
-                           "table t = { 0.25, -2 }\n{\n    %s\n}\n", body);
+    return arena_printf(a,
+                        "kernel k(in x : f32[c8 h9 w9], in b : f32[c8], out y : f32[c8 h9 w9])\n"
+                        "table t = { 0.25, -2 }\n{\n    %s\n}\n",
+                        body);
 }
 
 /* ---- canonical text ---------------------------------------------------------------------- */
 
-static const struct { const char *in, *out; /* NULL: the same */ } bodies[] = {
+static const struct {
+    const char *in, *out; /* NULL: the same */
+} bodies[] = {
     {"y[0, 0, 0] = 1;", NULL},
     {"for c 8 { y[c, 0, 0] += b[c]; }", NULL},
-    {"par c 8{unroll h 9{vec w 9{y[c,h,w]max=x[c,h,w];}}}", "par c 8 { unroll h 9 { vec w 9 { y[c, h, w] max= x[c, h, w]; } } }"},
+    {"par c 8{unroll h 9{vec w 9{y[c,h,w]max=x[c,h,w];}}}",
+     "par c 8 { unroll h 9 { vec w 9 { y[c, h, w] max= x[c, h, w]; } } }"},
     {"for O 2 { for o 4 { y[o + O*4, 1 + 0, 3 - 2] = 0; } }", "for O 2 { for o 4 { y[4*O + o, 1, 1] = 0; } }"},
-    {"for i 3 { for j 3 { y[0, j + i + j + 1, 8 - i] = 0; } }", "for i 3 { for j 3 { y[0, i + 2*j + 1, 8 - i] = 0; } }"},
+    {"for i 3 { for j 3 { y[0, j + i + j + 1, 8 - i] = 0; } }",
+     "for i 3 { for j 3 { y[0, i + 2*j + 1, 8 - i] = 0; } }"},
     {"for i 3 { y[i - i, -3*i + 8, i*2 + 0] = 0; }", "for i 3 { y[0, 8 - 3*i, 2*i] = 0; }"},
     {"for i 3 { y[i, 0, 0] = index(2*i - 5) + t[1]; }", NULL},
     {"y[0, 0, 0] = 1 + 2*3 - 4/(5 + 6) - (7 - 8)*9/(2*3);", NULL},
@@ -70,14 +76,16 @@ static void test_canonical(void **state) {
 
 static void test_head(void **state) {
     Arena *a = *state;
-    assert_string_equal(reprint(a, "kernel layer1.0.conv1(out y : f32[n1]) by{split w 14->wo wi ;; order O h wo;}{y[0]=1;}"),
-                        "kernel layer1.0.conv1(out y : f32[n1])\nby { split w 14 -> wo wi; order O h wo }\n{\n    y[0] = 1;\n}\n");
+    assert_string_equal(
+        reprint(a, "kernel layer1.0.conv1(out y : f32[n1]) by{split w 14->wo wi ;; order O h wo;}{y[0]=1;}"),
+        "kernel layer1.0.conv1(out y : f32[n1])\nby { split w 14 -> wo wi; order O h wo }\n{\n    y[0] = 1;\n}\n");
     assert_string_equal(reprint(a, "kernel k(out y : f32[n1]) by { } { y[0] = 1; }"),
                         "kernel k(out y : f32[n1])\n{\n    y[0] = 1;\n}\n");
     /* a halo counts as memory */
     assert_string_equal(reprint(a, "kernel k(out y : f32[n1<2,3> halo -inf]) { y[5] = 1; } # ends"),
                         "kernel k(out y : f32[n6])\n{\n    y[5] = 1;\n}\n");
-    const char *steps = "split a 2 -> b c; split d 2 -> e f; split g 2 -> h i; split j 2 -> k l; split m 2 -> n o; order a b c d e f g";
+    const char *steps =
+        "split a 2 -> b c; split d 2 -> e f; split g 2 -> h i; split j 2 -> k l; split m 2 -> n o; order a b c d e f g";
     const char *text = reprint(a, arena_printf(a, "kernel k(out y : f32[n1]) by { %s } { y[0] = 1; }", steps));
     Diag d = {0};
     assert_string_equal(parse(a, text, &d)->steps, steps);
@@ -95,11 +103,13 @@ static void test_built(void **state) {
     Affine at[] = {affine_offset(affine_var(a, h), 1), affine_var(a, w)};
     Affine sum = affine_add(a, affine_scale(a, affine_var(a, h), 2), affine_scale(a, affine_var(a, w), -3));
     const Expr *load = expr_load(k, x, at), *e = expr_call(a, FN_EXP, load, NULL, NULL, NULL);
-    const Expr *value = expr_call(a, FN_ADD, expr_call(a, FN_DIV, e, load, NULL, NULL), expr_call(a, FN_MUL, e, expr_index(a, sum), NULL, NULL), NULL, NULL);
+    const Expr *value = expr_call(a, FN_ADD, expr_call(a, FN_DIV, e, load, NULL, NULL),
+                                  expr_call(a, FN_MUL, e, expr_index(a, sum), NULL, NULL), NULL, NULL);
     k->body = stmt_for(k, h, MARK_PAR, stmt_for(k, w, MARK_FOR, stmt_store(k, y, at, STORE_SET, value)));
     const char *text = kernel_text(a, k);
-    assert_string_equal(text, "kernel built(in x : f32[h4 w6], out y : f32[h4 w6])\n{\n    par h 3 { for w 6 {\n"
-                              "        y[h + 1, w] = t0/x[h + 1, w] + t0*index(2*h - 3*w) with t0 = exp(x[h + 1, w]);\n    } }\n}\n");
+    assert_string_equal(
+        text, "kernel built(in x : f32[h4 w6], out y : f32[h4 w6])\n{\n    par h 3 { for w 6 {\n"
+              "        y[h + 1, w] = t0/x[h + 1, w] + t0*index(2*h - 3*w) with t0 = exp(x[h + 1, w]);\n    } }\n}\n");
     assert_string_equal(reprint(a, text), text);
 }
 
@@ -138,7 +148,9 @@ static void test_constants(void **state) {
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
-static const struct { const char *text, *message; } wrong[] = {
+static const struct {
+    const char *text, *message;
+} wrong[] = {
     {"", "t.k:1: 'kernel' expected, 'end of text' found"},
     {"kernel 5()", "t.k:1: a name expected, '5' found"},
     {"kernel k(x : f32[n1]) {}", "t.k:1: 'in' or 'out' expected, 'x' found"},
@@ -155,7 +167,9 @@ static const struct { const char *text, *message; } wrong[] = {
     {"kernel k(out y : f32[n1])\n{ y[0] = 1; } }", "t.k:2: trailing text"},
 };
 
-static const struct { const char *body, *message; } wrong_bodies[] = {
+static const struct {
+    const char *body, *message;
+} wrong_bodies[] = {
     {"while c 3 { }", "t.k:4: a statement expected, 'while' found"},
     {"for c { y[0, 0, 0] = 1; }", "t.k:4: an integer expected, '{' found"},
     {"for c 0 { y[0, 0, 0] = 1; }", "t.k:4: 0 is not in 1 … 1073741824"},
@@ -173,7 +187,8 @@ static const struct { const char *body, *message; } wrong_bodies[] = {
     {"for i 2 { y[0, i - -1, 0] = 1; }", "t.k:4: a loop name expected, '-' found"},
     {"for i 2 { y[2.5*i, 0, 0] = 1; }", "t.k:4: a loop name expected, '2.5' found"},
     {"for i 2 { y[1099511627777*i, 0, 0] = 1; }", "t.k:4: 1099511627777 is not in 0 … 1099511627776"},
-    {"for i 2 { y[1099511627776*i + 1099511627776*i, 0, 0] = 1; }", "t.k:4: the numbers of this subscript are too large"},
+    {"for i 2 { y[1099511627776*i + 1099511627776*i, 0, 0] = 1; }",
+     "t.k:4: the numbers of this subscript are too large"},
     {"for i 1000000 { y[1099511627776*i, 0, 0] = 1; }", "t.k:4: the numbers of this subscript are too large"},
     {"y[9999999999999999999, 0, 0] = 1;", "t.k:4: number too long"},
     {"y[0, 0, 0] -= 1;", "t.k:4: =, += or max= expected, '-' found"},
@@ -207,7 +222,8 @@ static void check_message(Arena *a, const char *text, const char *message) {
 static void test_malformed(void **state) {
     Arena *a = *state;
     for (size_t i = 0; i < COUNT_OF(wrong); i++) check_message(a, wrong[i].text, wrong[i].message);
-    for (size_t i = 0; i < COUNT_OF(wrong_bodies); i++) check_message(a, wrap(a, wrong_bodies[i].body), wrong_bodies[i].message);
+    for (size_t i = 0; i < COUNT_OF(wrong_bodies); i++)
+        check_message(a, wrap(a, wrong_bodies[i].body), wrong_bodies[i].message);
 }
 
 /* '%' in the piece becomes its number. */
@@ -254,10 +270,13 @@ static void test_formula(void **state) {
     assert_ptr_equal(e->arg[0], leaf[0]);
     assert_int_equal(e->arg[2]->fn, FN_MUL);
     assert_ptr_equal(e->arg[2]->arg[0], leaf[1]);
-    static const struct { const char *text, *message; } bad[] = {
-        {"x + y", "formula:1: 'y' is not defined"},        {"x 2", "formula:1: the end expected, '2' found"},
-        {"x[0]", "formula:1: no buffer or table 'x' here"}, {"index(x)", "formula:1: no function 'index'"},
-        {"", "formula:1: an expression expected, 'end of text' found"}};
+    static const struct {
+        const char *text, *message;
+    } bad[] = {{"x + y", "formula:1: 'y' is not defined"},
+               {"x 2", "formula:1: the end expected, '2' found"},
+               {"x[0]", "formula:1: no buffer or table 'x' here"},
+               {"index(x)", "formula:1: no function 'index'"},
+               {"", "formula:1: an expression expected, 'end of text' found"}};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         d = (Diag){0};
         assert_null(expr_parse_formula(a, bad[i].text, names, leaf, 2, &d));

@@ -24,8 +24,8 @@ static Word word(float f) { return (Word){.f = f}; }
 static void math_step(const MathIns *ins, Word (*r)[BATCH], int at, const float *in, bool fma) {
     const Word *a = r[ins->a], *b = r[ins->b], *c = r[ins->c], *d = r[ins->d];
     Word *y = r[at];
-#define EACH(expr)                                                                                 \
-    for (int i = 0; i < BATCH; i++) expr;                                                          \
+#define EACH(expr)                                                                                                     \
+    for (int i = 0; i < BATCH; i++) expr;                                                                              \
     break
     switch (ins->op) {
     case MATH_IN: EACH(y[i].f = in[i]);
@@ -35,8 +35,7 @@ static void math_step(const MathIns *ins, Word (*r)[BATCH], int at, const float 
     case MATH_SUB: EACH(y[i].f = a[i].f - b[i].f);
     case MATH_MUL: EACH(y[i].f = a[i].f * b[i].f);
     case MATH_DIV: EACH(y[i].f = a[i].f / b[i].f);
-    case MATH_FMA:
-        EACH(y[i].f = fma ? fmaf(a[i].f, b[i].f, c[i].f) : a[i].f * b[i].f + c[i].f);
+    case MATH_FMA: EACH(y[i].f = fma ? fmaf(a[i].f, b[i].f, c[i].f) : a[i].f * b[i].f + c[i].f);
     case MATH_MAX: EACH(y[i] = a[i].f > b[i].f ? a[i] : b[i]);
     case MATH_MIN: EACH(y[i] = a[i].f < b[i].f ? a[i] : b[i]);
     case MATH_LT: EACH(y[i] = c[i].f < d[i].f ? a[i] : b[i]);
@@ -84,8 +83,11 @@ static double ulp_error(float got, double want) {
     return fabs((double)got - want) / ldexp(1, (e < -125 ? -125 : e) - 24);
 }
 
-static const struct { Fn fn; const char *name; double bound; } fns[] = {
-    {FN_EXP, "exp", 1.1}, {FN_LOG, "log", 1.0}, {FN_TANH, "tanh", 3.0}, {FN_SIGMOID, "sigmoid", 3.0}};
+static const struct {
+    Fn fn;
+    const char *name;
+    double bound;
+} fns[] = {{FN_EXP, "exp", 1.1}, {FN_LOG, "log", 1.0}, {FN_TANH, "tanh", 3.0}, {FN_SIGMOID, "sigmoid", 3.0}};
 
 static double worst_error(Fn fn, bool fma, uint64_t stride, float *where) {
     double worst = 0;
@@ -110,8 +112,8 @@ static bool errors_within(uint64_t stride) {
         for (int fma = 0; fma < 2; fma++) {
             float where = 0;
             double worst = worst_error(fns[i].fn, fma, stride, &where);
-            printf("%-8s %-7s %.3f ULP at %a (bound %.1f)\n", fns[i].name, fma ? "fma" : "mul+add", worst, (double)where,
-                   fns[i].bound);
+            printf("%-8s %-7s %.3f ULP at %a (bound %.1f)\n", fns[i].name, fma ? "fma" : "mul+add", worst,
+                   (double)where, fns[i].bound);
             fflush(stdout);
             ok &= worst <= fns[i].bound;
         }
@@ -126,17 +128,46 @@ static void test_errors(void **state) {
 
 static void test_edges(void **state) {
     (void)state;
-    static const struct { Fn fn; float x, y; } row[] = {
-        {FN_EXP, INFINITY, INFINITY}, {FN_EXP, -INFINITY, 0}, {FN_EXP, 0, 1}, {FN_EXP, -0.0f, 1},
-        {FN_EXP, 0x1.62e42ep+6f, 0x1.ffff08p+127f}, {FN_EXP, 0x1.62e430p+6f, INFINITY}, {FN_EXP, 1000, INFINITY},
-        {FN_EXP, -103, 0x1p-149f}, {FN_EXP, -1000, 0}, {FN_EXP, 0x1p-149f, 1}, {FN_EXP, NAN, NAN},
-        {FN_LOG, 0, -INFINITY}, {FN_LOG, -0.0f, -INFINITY}, {FN_LOG, 1, 0}, {FN_LOG, INFINITY, INFINITY},
-        {FN_LOG, -1, NAN}, {FN_LOG, -INFINITY, NAN}, {FN_LOG, -0x1p-149f, NAN}, {FN_LOG, NAN, NAN},
+    static const struct {
+        Fn fn;
+        float x, y;
+    } row[] = {
+        {FN_EXP, INFINITY, INFINITY},
+        {FN_EXP, -INFINITY, 0},
+        {FN_EXP, 0, 1},
+        {FN_EXP, -0.0f, 1},
+        {FN_EXP, 0x1.62e42ep+6f, 0x1.ffff08p+127f},
+        {FN_EXP, 0x1.62e430p+6f, INFINITY},
+        {FN_EXP, 1000, INFINITY},
+        {FN_EXP, -103, 0x1p-149f},
+        {FN_EXP, -1000, 0},
+        {FN_EXP, 0x1p-149f, 1},
+        {FN_EXP, NAN, NAN},
+        {FN_LOG, 0, -INFINITY},
+        {FN_LOG, -0.0f, -INFINITY},
+        {FN_LOG, 1, 0},
+        {FN_LOG, INFINITY, INFINITY},
+        {FN_LOG, -1, NAN},
+        {FN_LOG, -INFINITY, NAN},
+        {FN_LOG, -0x1p-149f, NAN},
+        {FN_LOG, NAN, NAN},
         {FN_LOG, 0x1p-149f, -0x1.9d1da0p+6f},
-        {FN_TANH, INFINITY, 1}, {FN_TANH, -INFINITY, -1}, {FN_TANH, 0, 0}, {FN_TANH, -0.0f, -0.0f},
-        {FN_TANH, 0x1p-149f, 0x1p-149f}, {FN_TANH, -0x1.8p-140f, -0x1.8p-140f}, {FN_TANH, 100, 1}, {FN_TANH, NAN, NAN},
-        {FN_SIGMOID, INFINITY, 1}, {FN_SIGMOID, -INFINITY, 0}, {FN_SIGMOID, 0, 0.5f}, {FN_SIGMOID, -0.0f, 0.5f},
-        {FN_SIGMOID, 100, 1}, {FN_SIGMOID, -103, 0x1p-149f}, {FN_SIGMOID, -200, 0}, {FN_SIGMOID, NAN, NAN},
+        {FN_TANH, INFINITY, 1},
+        {FN_TANH, -INFINITY, -1},
+        {FN_TANH, 0, 0},
+        {FN_TANH, -0.0f, -0.0f},
+        {FN_TANH, 0x1p-149f, 0x1p-149f},
+        {FN_TANH, -0x1.8p-140f, -0x1.8p-140f},
+        {FN_TANH, 100, 1},
+        {FN_TANH, NAN, NAN},
+        {FN_SIGMOID, INFINITY, 1},
+        {FN_SIGMOID, -INFINITY, 0},
+        {FN_SIGMOID, 0, 0.5f},
+        {FN_SIGMOID, -0.0f, 0.5f},
+        {FN_SIGMOID, 100, 1},
+        {FN_SIGMOID, -103, 0x1p-149f},
+        {FN_SIGMOID, -200, 0},
+        {FN_SIGMOID, NAN, NAN},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         for (int fma = 0; fma < 2; fma++) {

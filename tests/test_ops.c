@@ -95,34 +95,47 @@ static const Known known[] = {
      " y: conv(x, w, b) out=1 kernel=3 stride=2 pad=[1 0] : f32[n1 c1 w3]",
      {{1, 0, 2, 2, 3, 1}, {3, 2, 2}, {10}},
      {12, 18, 24}}, /* windows 0 1 0, 0 2 2, 2 3 1 */
-    {"x: input() : f32[n1 c2 w3] w: weight() : f32[o4 c1 w2] y: conv(x, w) out=4 kernel=2 dilation=2 groups=2 : f32[n1 c4 w1]",
+    {"x: input() : f32[n1 c2 w3] w: weight() : f32[o4 c1 w2] y: conv(x, w) out=4 kernel=2 dilation=2 groups=2 : f32[n1 "
+     "c4 w1]",
      {{1, 2, 3, 4, 5, 6}, {1, 0, 0, 1, 1, 1, 2, 3}},
      {1, 3, 10, 26}},
-    {"x: input() : f32[n1 c1 d2 h2 w2] w: weight() : f32[o1 c1 d2 h2 w2] y: conv(x, w) out=1 kernel=2 : f32[n1 c1 d1 h1 w1]",
+    {"x: input() : f32[n1 c1 d2 h2 w2] w: weight() : f32[o1 c1 d2 h2 w2] y: conv(x, w) out=1 kernel=2 : f32[n1 c1 d1 "
+     "h1 w1]",
      {{1, 2, 3, 4, 5, 6, 7, 8}, {1, -1, 1, -1, 1, -1, 1, 1}},
      {12}},
     {"x: input() : f32[n2 c3] w: weight() : f32[o2 c3] b: weight() : f32[o2] y: dense(x, w, b) out=2 : f32[n2 c2]",
      {{1, 2, 3, 4, 5, 6}, {1, 0, -1, 2, 1, 0}, {0.5, -1}},
      {-1.5, 3, -1.5, 12}},
-    {"x: input() : f32[n1 c2 w2] a: weight() : f32[c2] b: weight() : f32[c2] m: weight() : f32[c2] v: weight() : f32[c2]"
+    {"x: input() : f32[n1 c2 w2] a: weight() : f32[c2] b: weight() : f32[c2] m: weight() : f32[c2] v: weight() : "
+     "f32[c2]"
      " y: batchnorm(x, a, b, m, v) eps=0 : f32[n1 c2 w2]",
      {{1, 2, 3, 4}, {2, 1}, {0, 5}, {1, 3}, {4, 0.25}},
      {0, 1, 5, 7}},
-    {"x: input() : f32[n1 c1 w5] y: maxpool(x) kernel=3 stride=2 pad=1 : f32[n1 c1 w3]", {{-1, -5, 3, -2, -7}}, {-1, 3, -2}},
-    {"x: input() : f32[n1 c1 w5] y: maxpool(x) kernel=2 stride=1 dilation=3 : f32[n1 c1 w2]", {{5, 1, 2, 3, 4}}, {5, 4}},
+    {"x: input() : f32[n1 c1 w5] y: maxpool(x) kernel=3 stride=2 pad=1 : f32[n1 c1 w3]",
+     {{-1, -5, 3, -2, -7}},
+     {-1, 3, -2}},
+    {"x: input() : f32[n1 c1 w5] y: maxpool(x) kernel=2 stride=1 dilation=3 : f32[n1 c1 w2]",
+     {{5, 1, 2, 3, 4}},
+     {5, 4}},
     {"x: input() : f32[n1 c1 w4] y: avgpool(x) kernel=3 stride=2 pad=1 : f32[n1 c1 w2]", {{3, 6, 9, 12}}, {3, 9}},
-    {"x: input() : f32[n1 c1 w4] y: avgpool(x) kernel=3 stride=2 pad=1 count_pad=0 : f32[n1 c1 w2]", {{3, 6, 9, 12}}, {4.5, 9}},
+    {"x: input() : f32[n1 c1 w4] y: avgpool(x) kernel=3 stride=2 pad=1 count_pad=0 : f32[n1 c1 w2]",
+     {{3, 6, 9, 12}},
+     {4.5, 9}},
     {"x: input() : f32[n1 c2 h2 w2] y: globalavgpool(x) : f32[n1 c2 h1 w1]", {{1, 2, 3, 4, -1, -1, -1, -5}}, {2.5, -2}},
     {"x: input() : f32[n2 c1 w2] z: input() : f32[n2 c2 w2] y: concat(x, z, x) : f32[n2 c4 w2]",
      {{1, 2, 3, 4}, {5, 6, 7, 8, 9, 10, 11, 12}},
      {1, 2, 5, 6, 7, 8, 1, 2, 3, 4, 9, 10, 11, 12, 3, 4}},
     {"x: input() : f32[n1 c2 w2] y: flatten(x) : f32[n1 c4]", {{1, 2, 3, 4}}, {1, 2, 3, 4}},
-    {"x: input() : f32[n1 c2 w2] y: softmax(x) : f32[n1 c2 w2]", {{1000, 0, 1000, 0.6931471805599453}},
+    {"x: input() : f32[n1 c2 w2] y: softmax(x) : f32[n1 c2 w2]",
+     {{1000, 0, 1000, 0.6931471805599453}},
      {0.5, 0.33333333333333331, 0.5, 0.66666666666666663}},
     {"x: input() : f32[n1 c3] y: softmax(x) : f32[n1 c3]", {{0, -1e13, -INFINITY}}, {1, 0, 0}},
-    {"x: input() : f32[n1 c4] y: logsoftmax(x) : f32[n1 c4]", {{7, 7, 7, 7}},
+    {"x: input() : f32[n1 c4] y: logsoftmax(x) : f32[n1 c4]",
+     {{7, 7, 7, 7}},
      {-1.3862943611198906, -1.3862943611198906, -1.3862943611198906, -1.3862943611198906}},
-    {"x: input() : f32[n1 c3] z: input() : f32[n1 c3] y: add(x, z) : f32[n1 c3]", {{1, 2, 3}, {0.5, -2, 4}}, {1.5, 0, 7}},
+    {"x: input() : f32[n1 c3] z: input() : f32[n1 c3] y: add(x, z) : f32[n1 c3]",
+     {{1, 2, 3}, {0.5, -2, 4}},
+     {1.5, 0, 7}},
     {"x: input() : f32[n1 c3] y: relu(x) : f32[n1 c3]", {{1, -2, 3}}, {1, 0, 3}},
     {"x: input() : f32[n1 c3] y: leakyrelu(x) alpha=0.25 : f32[n1 c3]", {{1, -2, 3}}, {1, -0.5, 3}},
     {"x: input() : f32[n1 c3] y: relu6(x) : f32[n1 c3]", {{1, -2, 8}}, {1, 0, 6}},
@@ -134,11 +147,15 @@ static const Known known[] = {
     {"x: input() : f32[n1 c2 w2] y: relayout(x) : f32[n1 C2 w2 c1]", {{1, 2, 3, 4}}, {1, 2, 3, 4}},
     {"g: weight() : f32[c2] v: weight() : f32[c2] y: bnscale(g, v) eps=0 : f32[c2]", {{3, 8}, {9, 4}}, {1, 4}},
     {"b: weight() : f32[c2] m: weight() : f32[c2] s: weight() : f32[c2] y: bnshift(b, m, s) : f32[c2]",
-     {{1, 2}, {3, 4}, {10, -1}}, {-29, 6}},
-    {"b: weight() : f32[c2] m: weight() : f32[c2] s: weight() : f32[c2] o: weight() : f32[o2] y: bnshift(b, m, s, o) : f32[c2]",
-     {{1, 2}, {3, 4}, {10, -1}, {5, 6}}, {21, 0}},
+     {{1, 2}, {3, 4}, {10, -1}},
+     {-29, 6}},
+    {"b: weight() : f32[c2] m: weight() : f32[c2] s: weight() : f32[c2] o: weight() : f32[o2] y: bnshift(b, m, s, o) : "
+     "f32[c2]",
+     {{1, 2}, {3, 4}, {10, -1}, {5, 6}},
+     {21, 0}},
     {"w: weight() : f32[o2 c1 w2] s: weight() : f32[c2] y: scalerows(w, s) : f32[o2 c1 w2]",
-     {{1, 2, 3, 4}, {2, -1}}, {2, 4, -3, -4}},
+     {{1, 2, 3, 4}, {2, -1}},
+     {2, 4, -3, -4}},
 };
 
 static Graph *parse(Arena *a, const char *body, Diag *d) {
@@ -165,7 +182,8 @@ static void test_known(void **state) {
         for (int64_t i = 0; i < type_elements(&y->type); i++) {
             double have = value[y->id]->v[i], want = known[k].out[i];
             if (!(fabs(have - want) <= 1e-12) || !(value[y->id]->err[i] < 1e-3))
-                fail_msg("%s\n[%d]: %.17g ± %g, expected %.17g", known[k].text, (int)i, have, value[y->id]->err[i], want);
+                fail_msg("%s\n[%d]: %.17g ± %g, expected %.17g", known[k].text, (int)i, have, value[y->id]->err[i],
+                         want);
         }
         arena_close(a);
     }
@@ -178,7 +196,8 @@ static void test_max_of_nan(void **state) {
     (void)state;
     Arena *a = arena_open(NULL);
     Diag d = {0};
-    Graph *g = parse(a, "x: input() : f32[n1 c1 w4] r: relu(x) : f32[n1 c1 w4] y: maxpool(x) kernel=2 : f32[n1 c1 w2]", &d);
+    Graph *g =
+        parse(a, "x: input() : f32[n1 c1 w4] r: relu(x) : f32[n1 c1 w4] y: maxpool(x) kernel=2 : f32[n1 c1 w2]", &d);
     RefTensor *value[3] = {ref_tensor_new(a, &g->node[0]->type, false)};
     memcpy(value[0]->v, (double[]){NAN, 2, 3, NAN}, 4 * sizeof(double));
     assert_true(reference_eval(a, g, value, g->node[1], false, &d));
@@ -195,9 +214,12 @@ static void test_folded_bias(void **state) {
     (void)state;
     Arena *a = arena_open(NULL);
     Diag d = {0};
-    Graph *g = parse(a, "x: input() : f32[n1 c512 w1] k: weight() : f32[o1 c512 w1] c: conv(x, k) out=1 kernel=1 : f32[n1 c1 w1]"
-                        " g: weight() : f32[c1] b: weight() : f32[c1] m: weight() : f32[c1] v: weight() : f32[c1]"
-                        " y: batchnorm(c, g, b, m, v) eps=0 : f32[n1 c1 w1]", &d);
+    Graph *g =
+        parse(a,
+              "x: input() : f32[n1 c512 w1] k: weight() : f32[o1 c512 w1] c: conv(x, k) out=1 kernel=1 : f32[n1 c1 w1]"
+              " g: weight() : f32[c1] b: weight() : f32[c1] m: weight() : f32[c1] v: weight() : f32[c1]"
+              " y: batchnorm(c, g, b, m, v) eps=0 : f32[n1 c1 w1]",
+              &d);
     assert_non_null(g);
     RefTensor **value = ARENA_ARRAY(a, RefTensor *, g->n_node);
     for (int i = 0; i < g->n_node; i++) {
@@ -231,8 +253,8 @@ static void test_missing_value(void **state) {
 static void test_layouts(void **state) {
     (void)state;
     static const char *const layouts[] = {
-        "f32[n2 c6 h3 w4]", "f32[n2 C3 h3 w4 c2]", "f32[n2 C2 h3<1,2> w4<0,3> c3 halo -inf]", "f32[N2 C6 H3 W4]",
-        "f32[w4<2,0> h3 c6 n2]",
+        "f32[n2 c6 h3 w4]", "f32[n2 C3 h3 w4 c2]",   "f32[n2 C2 h3<1,2> w4<0,3> c3 halo -inf]",
+        "f32[N2 C6 H3 W4]", "f32[w4<2,0> h3 c6 n2]",
     };
     for (size_t k = 0; k < COUNT_OF(layouts); k++) {
         Arena *a = arena_open(NULL);
@@ -256,8 +278,8 @@ static void test_layouts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),         cmocka_unit_test(test_max_of_nan),    cmocka_unit_test(test_folded_bias),
-        cmocka_unit_test(test_missing_value), cmocka_unit_test(test_layouts),       cmocka_unit_test(test_random_networks),
+        cmocka_unit_test(test_known),         cmocka_unit_test(test_max_of_nan), cmocka_unit_test(test_folded_bias),
+        cmocka_unit_test(test_missing_value), cmocka_unit_test(test_layouts),    cmocka_unit_test(test_random_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,35 +37,34 @@ static const char *plan_text(Arena *a, const Plan *p) {
 }
 
 /* x → k0 → a (arena 0) → k1, with weights → b (arena 64) → k2 → scores. The halo of a is written apart. */
-static const char good[] =
-    "plan net {\n"
-    "    arena 128\n"
-    "    live 128\n"
-    "    weights 64\n"
-    "    input \"x\" : f32[n1 c4]\n"
-    "    output \"scores\" : f32[n1 c4]\n"
-    "    buffer b0 \"x\" : f32[n1 c4] at input 0\n"
-    "    buffer b1 \"a\" : f32[n1 c4<1,1>] at arena 0 live 0 1\n"
-    "    buffer b2 \"w\" : f32[c6] at weights 0\n"
-    "    buffer b3 \"b\" : f32[n1 c4] at arena 64 live 1 2\n"
-    "    buffer b4 \"c\" : f32[n1 c4] at output 0\n"
-    "    kernel k0 tasks 1 {\n"
-    "        rank 2 reads [0:0 0:3]\n"
-    "        rank 2 writes [0:0 1:4] writes [0:0 0:0] writes [0:0 5:5]\n"
-    "    }\n"
-    "    kernel k1 tasks 4 {\n"
-    "        rank 2 reads [0:0 0:5]\n"
-    "        rank 1 reads [0:5]\n"
-    "        rank 2 writes [0:0 0:3]\n"
-    "    }\n"
-    "    kernel k2 tasks 2 {\n"
-    "        rank 2 reads [0:0 0:3]\n"
-    "        rank 2 writes [0:0 0:3]\n"
-    "    }\n"
-    "    step \"a\" k0(b0, b1)\n"
-    "    step \"b\" k1(b1, b2, b3)\n"
-    "    step \"c\" k2(b3, b4)\n"
-    "}\n";
+static const char good[] = "plan net {\n"
+                           "    arena 128\n"
+                           "    live 128\n"
+                           "    weights 64\n"
+                           "    input \"x\" : f32[n1 c4]\n"
+                           "    output \"scores\" : f32[n1 c4]\n"
+                           "    buffer b0 \"x\" : f32[n1 c4] at input 0\n"
+                           "    buffer b1 \"a\" : f32[n1 c4<1,1>] at arena 0 live 0 1\n"
+                           "    buffer b2 \"w\" : f32[c6] at weights 0\n"
+                           "    buffer b3 \"b\" : f32[n1 c4] at arena 64 live 1 2\n"
+                           "    buffer b4 \"c\" : f32[n1 c4] at output 0\n"
+                           "    kernel k0 tasks 1 {\n"
+                           "        rank 2 reads [0:0 0:3]\n"
+                           "        rank 2 writes [0:0 1:4] writes [0:0 0:0] writes [0:0 5:5]\n"
+                           "    }\n"
+                           "    kernel k1 tasks 4 {\n"
+                           "        rank 2 reads [0:0 0:5]\n"
+                           "        rank 1 reads [0:5]\n"
+                           "        rank 2 writes [0:0 0:3]\n"
+                           "    }\n"
+                           "    kernel k2 tasks 2 {\n"
+                           "        rank 2 reads [0:0 0:3]\n"
+                           "        rank 2 writes [0:0 0:3]\n"
+                           "    }\n"
+                           "    step \"a\" k0(b0, b1)\n"
+                           "    step \"b\" k1(b1, b2, b3)\n"
+                           "    step \"c\" k2(b3, b4)\n"
+                           "}\n";
 
 /* `good` with the first `from` replaced. */
 static const char *changed(Arena *a, const char *from, const char *to) {
@@ -94,7 +93,9 @@ static void test_round_trip(void **state) {
     arena_close(a);
 }
 
-static const struct { const char *from, *to, *message; } bad_text[] = {
+static const struct {
+    const char *from, *to, *message;
+} bad_text[] = {
     {"plan net", "graph net", "plan:1: 'plan' expected, 'graph' found"},
     {"plan net {", "plan net", "plan:2: '{' expected, 'arena' found"},
     {"plan net", "plan 7", "plan:1: a name expected, '7' found"},
@@ -165,7 +166,9 @@ static void test_damaged_text(void **state) {
 
 /* ---- what the verifier refuses -------------------------------------------------------------------- */
 
-static const struct { const char *from, *to, *message; } bad_plan[] = {
+static const struct {
+    const char *from, *to, *message;
+} bad_plan[] = {
     {"at arena 64 live 1 2", "at arena 0 live 1 2", "plan: a and b live at the same time in the same memory"},
     {"arena 64 live", "arena 32 live", "plan: buffer b lies outside its memory"}, /* not aligned */
     {"arena 64 live", "arena 128 live", "plan: buffer b lies outside its memory"},
@@ -174,13 +177,18 @@ static const struct { const char *from, *to, *message; } bad_plan[] = {
     {"at input 0", "at input 1", "plan: buffer x lies outside its memory"},
     {"at output 0", "at output 1", "plan: buffer c lies outside its memory"},
     {"input \"x\" : f32[n1 c4]", "input \"x\" : f32[n1 c3]", "plan: buffer x has another type than its port"},
-    {"output \"scores\" : f32[n1 c4]", "output \"scores\" : f32[n1 c5]", "plan: buffer c has another type than its port"},
-    {"output \"scores\" : f32[n1 c4]", "output \"scores\" : f32[n1 c4] output \"more\" : f32[n1 c4]", "plan: output more is 0 buffers"},
-    {"    kernel k0", "    buffer b5 \"d\" : f32[n1 c4] at output 0\n    kernel k0", "plan: output scores is 2 buffers"},
-    {"    kernel k0", "    buffer b5 \"v\" : f32[c6] at weights 0\n    kernel k0", "plan: w and v live at the same time in the same memory"},
+    {"output \"scores\" : f32[n1 c4]", "output \"scores\" : f32[n1 c5]",
+     "plan: buffer c has another type than its port"},
+    {"output \"scores\" : f32[n1 c4]", "output \"scores\" : f32[n1 c4] output \"more\" : f32[n1 c4]",
+     "plan: output more is 0 buffers"},
+    {"    kernel k0", "    buffer b5 \"d\" : f32[n1 c4] at output 0\n    kernel k0",
+     "plan: output scores is 2 buffers"},
+    {"    kernel k0", "    buffer b5 \"v\" : f32[c6] at weights 0\n    kernel k0",
+     "plan: w and v live at the same time in the same memory"},
     {" writes [0:0 5:5]", "", "plan: step b reads elements 0…0 0…5 of a that nothing has written"},
     {" writes [0:0 0:0]", "", "plan: step b reads elements 0…0 0…5 of a that nothing has written"},
-    {"writes [0:0 1:4]", "writes [0:0 1:2] writes [0:0 4:4]", "plan: step b reads elements 0…0 0…5 of a that nothing has written"},
+    {"writes [0:0 1:4]", "writes [0:0 1:2] writes [0:0 4:4]",
+     "plan: step b reads elements 0…0 0…5 of a that nothing has written"},
     {"writes [0:0 1:4]", "writes [0:0 1:6]", "plan: step a goes beyond a"},
     {"writes [0:0 1:4]", "writes [0:0 4:1]", "plan: step a goes beyond a"},
     {"rank 1 reads [0:5]", "rank 1 reads [0:6]", "plan: step b goes beyond w"},
@@ -406,10 +414,10 @@ static void test_place_chains(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_bad_text),
-        cmocka_unit_test(test_damaged_text),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_boxes),             cmocka_unit_test(test_boxes_with_a_hole),
-        cmocka_unit_test(test_place_random),      cmocka_unit_test(test_place_chains),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_bad_text),
+        cmocka_unit_test(test_damaged_text), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_boxes),        cmocka_unit_test(test_boxes_with_a_hole),
+        cmocka_unit_test(test_place_random), cmocka_unit_test(test_place_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,8 @@ static const char *path = SOURCE_DIR "/ir/README.md";
 typedef struct Block {
     Arena *a;
     const char *tag;
-    int line;           /* of its first line */
-    Kernel *last;       /* of the last kernel block, for `schedule` */
+    int line;     /* of its first line */
+    Kernel *last; /* of the last kernel block, for `schedule` */
 } Block;
 
 static void block_fail(const Block *b, const char *what) { fail_msg("%s:%d (%s): %s", path, b->line, b->tag, what); }
@@ -115,7 +115,8 @@ static void same_result(const Block *b, const Kernel *x, const Kernel *y, const 
         const float *u = p[i], *v = q[i];
         for (int64_t j = 0; j < type_memory_elements(&x->buf[i].type); j++) {
             double tolerance = reorders ? 1e-5 * (1 + fabs((double)u[j])) : 0;
-            if (u[j] != v[j] && !(fabs((double)u[j] - (double)v[j]) <= tolerance)) block_fail(b, "the two sides compute different results");
+            if (u[j] != v[j] && !(fabs((double)u[j] - (double)v[j]) <= tolerance))
+                block_fail(b, "the two sides compute different results");
         }
     }
     random_buffers_free(x, p);
@@ -200,7 +201,8 @@ static void same_outputs(const Block *b, const Graph *x, const Graph *y) {
 static const char *run_graph(Block *b, char *text) { return same_text(b, text, graph_text(b->a, graph_read(b, text))); }
 
 static const char *step_graph(const Block *b, const char *before, const char *pass) {
-    static const Target target = {.cpu = "sixteen lanes", .vector_bytes = 64, .vector_registers = 32, .fma_latency = 8, .fma = true};
+    static const Target target = {
+        .cpu = "sixteen lanes", .vector_bytes = 64, .vector_registers = 32, .fma_latency = 8, .fma = true};
     Graph *x = graph_read(b, before), *y = graph_copy(b->a, x);
     PassContext c = {.target = &target};
     Diag d = {0};
@@ -250,9 +252,13 @@ static const char *run_step(Block *b, char *text) {
 
 typedef const char *RunFn(Block *b, char *text);
 
-static const struct { const char *tag; RunFn *run; int at_least; } tags[] = {
-    {"graph", run_graph, 2}, {"kernel", run_kernel, 3}, {"kernel-refused", run_refused, 1}, {"plan", run_plan, 1},
-    {"step", run_step, 7},   {"schedule", run_schedule, 1},
+static const struct {
+    const char *tag;
+    RunFn *run;
+    int at_least;
+} tags[] = {
+    {"graph", run_graph, 2}, {"kernel", run_kernel, 3}, {"kernel-refused", run_refused, 1},
+    {"plan", run_plan, 1},   {"step", run_step, 7},     {"schedule", run_schedule, 1},
 };
 static const char *const unread[] = {"", "text", "ebnf", "c", "lua", "sh"};
 
@@ -323,7 +329,8 @@ static void test_readme(void **state) {
         fclose(f);
     } else {
         for (size_t i = 0; i < COUNT_OF(tags); i++)
-            if (count[i] < tags[i].at_least) fail_msg("%s: %d blocks of %s, at least %d should be", path, count[i], tags[i].tag, tags[i].at_least);
+            if (count[i] < tags[i].at_least)
+                fail_msg("%s: %d blocks of %s, at least %d should be", path, count[i], tags[i].tag, tags[i].at_least);
     }
     arena_close(a);
 }

@@ -54,7 +54,9 @@ static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *
     }
 }
 
-typedef struct Tally { int tried, legal, native; } Tally;
+typedef struct Tally {
+    int tried, legal, native;
+} Tally;
 
 static bool schedule_randomly(Kernel *k, uint64_t *seed, Tally *tally) {
     bool reordered = false;
@@ -78,8 +80,8 @@ static void compare(const Kernel *k, void **x, void **y, bool to_the_bit, const 
         for (int64_t i = 0; i < type_memory_elements(&k->buf[b].type); i++) {
             if (memcmp(&u[i], &v[i], sizeof *u) == 0 || (isnan(u[i]) && isnan(v[i]))) continue;
             if (!to_the_bit && fabs((double)u[i] - (double)v[i]) <= 1e-4 * (1 + fabs((double)u[i]))) continue;
-            fail_msg("seed %llu: %s: %s[%lld] is %.9g, not %.9g\n%s", (unsigned long long)seed, what, k->buf[b].name, (long long)i, (double)v[i],
-                     (double)u[i], kernel_text(k->arena, k));
+            fail_msg("seed %llu: %s: %s[%lld] is %.9g, not %.9g\n%s", (unsigned long long)seed, what, k->buf[b].name,
+                     (long long)i, (double)v[i], (double)u[i], kernel_text(k->arena, k));
         }
     }
 }
@@ -99,7 +101,8 @@ static void run_case(uint64_t number, const Target *t, Tally *tally) {
     Lexer l;
     lex_open(&l, a, "text", kernel_text(a, k), &d);
     Kernel *again = kernel_parse(&l);
-    if (!again || !kernel_verify(again, &d)) fail_msg("seed %llu: %s\n%s", (unsigned long long)number, d.text, kernel_text(a, k));
+    if (!again || !kernel_verify(again, &d))
+        fail_msg("seed %llu: %s\n%s", (unsigned long long)number, d.text, kernel_text(a, k));
     void **buf[4];
     for (int i = 0; i < 4; i++) {
         uint64_t data = number;

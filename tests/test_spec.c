@@ -99,7 +99,8 @@ static bool ok_case(const char *path) {
         if (bless) write_text(golden, text);
         want = read_text(golden);
         good = graph_verify(g, &d) && want && strcmp(text, want) == 0;
-        if (!good) fprintf(stderr, "%s: %s\n--- got\n%s--- expected\n%s", path, d.text, text, want ? want : "no golden\n");
+        if (!good)
+            fprintf(stderr, "%s: %s\n--- got\n%s--- expected\n%s", path, d.text, text, want ? want : "no golden\n");
     }
     ARENA_END(a);
     arena_close(a);
@@ -252,12 +253,13 @@ static void test_slow_compile(void **state) {
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-static const char small_spec[] = "local c = param('classes', 10)\n"
-                                 "local x = input { 'image', 1, 8, 8 }\n"
-                                 "local y = scope('block', function() return x:conv { 4, 3, pad = 1, schedule = { 'a', 'b' } }:relu() end)\n"
-                                 "for k, v in pairs { b = 1, a = 2 } do y = y + y end\n"
-                                 "local s = ('a,b'):gsub('%w', '%0%0')\n"
-                                 "return { [s:match('%a')] = y, whole = x.shape and y:conv { c, 8, name = tostring(s:len()) and 'fc' } }\n";
+static const char small_spec[] =
+    "local c = param('classes', 10)\n"
+    "local x = input { 'image', 1, 8, 8 }\n"
+    "local y = scope('block', function() return x:conv { 4, 3, pad = 1, schedule = { 'a', 'b' } }:relu() end)\n"
+    "for k, v in pairs { b = 1, a = 2 } do y = y + y end\n"
+    "local s = ('a,b'):gsub('%w', '%0%0')\n"
+    "return { [s:match('%a')] = y, whole = x.shape and y:conv { c, 8, name = tostring(s:len()) and 'fc' } }\n";
 
 /* One run with every request from the n-th on failing. */
 static bool run_short_of_memory(long n) {
@@ -372,10 +374,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_patterns),
     };
     const struct CMUnitTest scratch_tests[] = {
-        cmocka_unit_test(test_files),        cmocka_unit_test(test_bytecode),
-        cmocka_unit_test(test_long_path),    cmocka_unit_test(test_slow_compile),
-        cmocka_unit_test(test_short_of_memory), cmocka_unit_test(test_limits), cmocka_unit_test(test_print),
-        cmocka_unit_test(test_arena_is_restored),
+        cmocka_unit_test(test_files),        cmocka_unit_test(test_bytecode),          cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_slow_compile), cmocka_unit_test(test_short_of_memory),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_print),        cmocka_unit_test(test_arena_is_restored),
     };
     if (chdir(folder) != 0) {
         perror(folder);

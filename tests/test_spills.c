@@ -22,13 +22,16 @@ static void count_kernels(const char *spec, const char *cpu) {
     int stores = 0, loads = 0;
     for (int i = 0; i < m->plan->n_step; i++) {
         SpillCount c;
-        if (!codegen_count_spills(m->kernel[i].kernel, &m->target, &c, &d)) fail_msg("%s: %s", m->kernel[i].kernel->name, d.text);
+        if (!codegen_count_spills(m->kernel[i].kernel, &m->target, &c, &d))
+            fail_msg("%s: %s", m->kernel[i].kernel->name, d.text);
         if (c.inner_stores || c.inner_loads)
-            fail_msg("%s, %s for %s: %d stores and %d loads of spilled registers in inner loops", spec, m->kernel[i].kernel->name, cpu, c.inner_stores, c.inner_loads);
+            fail_msg("%s, %s for %s: %d stores and %d loads of spilled registers in inner loops", spec,
+                     m->kernel[i].kernel->name, cpu, c.inner_stores, c.inner_loads);
         stores += c.stores;
         loads += c.loads;
     }
-    printf("%s for %s: %d kernels, none spills in an inner loop; outside: %d stores, %d loads\n", spec, cpu, m->plan->n_step, stores, loads);
+    printf("%s for %s: %d kernels, none spills in an inner loop; outside: %d stores, %d loads\n", spec, cpu,
+           m->plan->n_step, stores, loads);
     model_close(m);
 }
 

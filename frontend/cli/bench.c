@@ -7,7 +7,8 @@ enum { KEY_SECONDS = CLI_KEY, KEY_AGAINST, KEY_SPILLS };
 
 static const struct argp_option options[] = {
     {"seconds", KEY_SECONDS, "S", 0, "Measures for this long (default 2), and at least 5 runs", 0},
-    {"against", KEY_AGAINST, "plain|reference", 0, "Sets the unscheduled nests (compiled) or the double reference beside the kernels", 0},
+    {"against", KEY_AGAINST, "plain|reference", 0,
+     "Sets the unscheduled nests (compiled) or the double reference beside the kernels", 0},
     {"spills", KEY_SPILLS, NULL, 0, "Counts vector registers that the code keeps on the stack (compiles once more)", 0},
     {0},
 };
@@ -74,7 +75,8 @@ static bool open_bench(Bench *b, Arena *a, Diag *d) {
 
 static void say_what_is_random(const Bench *b) {
     bool weights = b->o.model.random_weights && b->model->weight_block;
-    cli_say("%s random, from seed %llu", weights ? "weights and input are" : "input is", (unsigned long long)b->o.model.seed);
+    cli_say("%s random, from seed %llu", weights ? "weights and input are" : "input is",
+            (unsigned long long)b->o.model.seed);
 }
 
 static bool count_spills(Bench *b, Arena *a, Diag *d) {
@@ -106,7 +108,8 @@ int cli_bench(int argc, char **argv) {
         .name = "bench",
         .args = "SPEC",
         .doc = "Measures the network SPEC on random input: whole runs, and each kernel in its place within runs, of "
-               "which the least time counts. The share is that of the multiply-add peak with these threads, the best of many bursts in between.",
+               "which the least time counts. The share is that of the multiply-add peak with these threads, the best "
+               "of many bursts in between.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,
         .option = bench_option,

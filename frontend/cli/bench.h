@@ -12,7 +12,10 @@
 
 /* ---- samples: seconds, or whatever is measured again and again -------------------------------------- */
 
-typedef struct Samples { double *v; int n, cap; } Samples;
+typedef struct Samples {
+    double *v;
+    int n, cap;
+} Samples;
 
 void samples_add(Arena *a, Samples *s, double x);
 /* The smallest value that at least `part` of all do not exceed: 0 is the least, 0.5 the median, 1 the largest. 0 without
@@ -25,9 +28,9 @@ double samples_part(Arena *a, const Samples *s, double part);
 typedef struct Peak {
     CodeLib *code;
     KernelFn fn;
-    Pool *pool;      /* borrowed: all its threads work */
+    Pool *pool; /* borrowed: all its threads work */
     void *args[4];
-    double flops;    /* a burst, all threads */
+    double flops; /* a burst, all threads */
 } Peak;
 
 bool peak_open(Peak *p, Arena *a, const Target *t, Pool *pool, Diag *d);
@@ -46,13 +49,13 @@ typedef struct Bench {
 
     LunetteModel *model, *plain; /* plain: the same network, unscheduled */
     Peak peak;
-    float **x, **y;              /* inputs, outputs */
-    double first_answer;         /* seconds since the process was started */
+    float **x, **y;      /* inputs, outputs */
+    double first_answer; /* seconds since the process was started */
 
-    Samples whole, bursts;       /* seconds a run; GFLOP/s */
-    Samples *kernel;             /* [n_step] seconds */
-    Samples *beside;             /* [n_step] the same of what is compared; NULL if nothing is */
-    SpillCount *spills;          /* [n_step] or NULL */
+    Samples whole, bursts; /* seconds a run; GFLOP/s */
+    Samples *kernel;       /* [n_step] seconds */
+    Samples *beside;       /* [n_step] the same of what is compared; NULL if nothing is */
+    SpillCount *spills;    /* [n_step] or NULL */
 } Bench;
 
 /* Runs until time and count are reached, the peak and what is compared in turn with the network. */

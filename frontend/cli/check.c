@@ -22,9 +22,11 @@ typedef struct CheckCommand {
 
 static const struct argp_option options[] = {
     {"input", 'i', "[NAME=]FILE", 0, "An input, as for run; without one it is random in 0…1 from the seed", 0},
-    {"exact", KEY_EXACT, NULL, 0, "Small integers for each kernel alone: what is exact on them must not differ at all", 0},
+    {"exact", KEY_EXACT, NULL, 0, "Small integers for each kernel alone: what is exact on them must not differ at all",
+     0},
     {"full", KEY_FULL, NULL, 0, "Interprets every task of large kernels too", 0},
-    {"against", KEY_AGAINST, "DIR", 0, "Compares with npy files named after tensors, from another framework; those of inputs are the input", 0},
+    {"against", KEY_AGAINST, "DIR", 0,
+     "Compares with npy files named after tensors, from another framework; those of inputs are the input", 0},
     {"rtol", KEY_RTOL, "X", 0, "Relative L2 error allowed by --against (default 1e-4)", 0},
     {0},
 };
@@ -49,7 +51,8 @@ static bool check_option(int key, const char *value, void *own, Diag *d) {
 
 static bool options_fit(const CheckCommand *c, Diag *d) {
     const char *with = c->o.model.weights ? "-w" : c->n_in ? "-i" : c->check.against ? "--against" : NULL;
-    if (c->check.exact && with) return diag_fail(d, DIAG_USAGE, "--exact makes its own weights and inputs: %s does not go with it", with);
+    if (c->check.exact && with)
+        return diag_fail(d, DIAG_USAGE, "--exact makes its own weights and inputs: %s does not go with it", with);
     if (c->rtol_given && !c->check.against) return diag_fail(d, DIAG_USAGE, "--rtol is for --against");
     return true;
 }
@@ -61,7 +64,8 @@ static bool open_model(CheckCommand *c, Diag *d) {
     o->random_weights = !o->weights;
     progress_begin("compiling", 0);
     c->model = model_load(c->o.arg, o, NULL, NULL, d);
-    bool good = c->model && (c->check.exact ? check_exact_weights(c->model, o->seed, d) : model_weights(c->model, d)) && model_build(c->model, d);
+    bool good = c->model && (c->check.exact ? check_exact_weights(c->model, o->seed, d) : model_weights(c->model, d)) &&
+                model_build(c->model, d);
     progress_end();
     return good;
 }
@@ -72,10 +76,10 @@ static bool read_input(Arena *a, const char *path, const LunetteTensor *t, const
     float *x = ARENA_ARRAY(a, float, t->elements);
     if (!input_open(&f, path, t, d)) return false;
     bool good = f.images >= t->extent[0];
-    if (good)
-        input_read(&f, 0, t->extent[0], x);
+    if (good) input_read(&f, 0, t->extent[0], x);
     else
-        diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images, (long long)t->extent[0]);
+        diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images,
+                  (long long)t->extent[0]);
     input_close(&f);
     *out = x;
     return good;
@@ -143,13 +147,10 @@ static void kernel_table(Arena *a, const CheckReport *r) {
         table_cell(&t, "%lld", (long long)k->outputs);
         if (k->interpreted < k->tasks)
             table_cell(&t, "sampled %lld/%lld", (long long)k->interpreted, (long long)k->tasks);
-        else
-            table_cell(&t, "all %lld", (long long)k->tasks);
+        else table_cell(&t, "all %lld", (long long)k->tasks);
         table_cell(&t, "%s", k->faults & (CHECK_CODE | CHECK_OUTSIDE) ? "other bits" : "same bits");
-        if (k->exact)
-            table_cell(&t, "exact");
-        else
-            table_cell(&t, "%.3g of bound", k->ratio);
+        if (k->exact) table_cell(&t, "exact");
+        else table_cell(&t, "%.3g of bound", k->ratio);
         table_cell(&t, "%s", k->exact ? "" : k->at);
         table_cell(&t, "%s", verdict(k->faults));
     }
@@ -204,7 +205,8 @@ static void tensor_table(Arena *a, const CheckReport *r) {
     }
     putchar('\n');
     table_print(&t, stdout);
-    if (first) printf("%s is the first that departs: relative error %.3g, more than %g\n", first->name, first->error, r->rtol);
+    if (first)
+        printf("%s is the first that departs: relative error %.3g, more than %g\n", first->name, first->error, r->rtol);
 }
 
 typedef struct Counts {
@@ -218,14 +220,10 @@ static Counts count(const CheckReport *r) {
     Counts n = {0};
     for (int i = 0; i < r->n_row; i++) {
         const CheckRow *k = &r->row[i];
-        if (k->faults & ~(unsigned)CHECK_MISTRUSTED)
-            n.differ++;
-        else if (k->faults)
-            n.mistrusted++;
-        else if (r->exact ? k->must_be_exact : k->exact)
-            n.exact++;
-        else
-            n.bound++, n.worst = fmax(n.worst, k->ratio);
+        if (k->faults & ~(unsigned)CHECK_MISTRUSTED) n.differ++;
+        else if (k->faults) n.mistrusted++;
+        else if (r->exact ? k->must_be_exact : k->exact) n.exact++;
+        else n.bound++, n.worst = fmax(n.worst, k->ratio);
     }
     for (int i = 0; i < r->n_output; i++) {
         n.outputs_wrong += r->output[i].faults != 0;
@@ -237,9 +235,7 @@ static Counts count(const CheckReport *r) {
     return n;
 }
 
-static const char *plural(int n) {
-    return n == 1 ? "" : "s";
-}
+static const char *plural(int n) { return n == 1 ? "" : "s"; }
 
 static void summary(const CheckReport *r) {
     Counts n = count(r);
@@ -251,8 +247,7 @@ static void summary(const CheckReport *r) {
         printf("%d kernel%s agree%s: %d exact", r->n_row, plural(r->n_row), r->n_row == 1 ? "s" : "", n.exact);
         if (n.bound) printf(", %d within %.2g of the bound", n.bound, n.worst);
     }
-    if (n.outputs_wrong)
-        printf("; %d of %d output%s not good", n.outputs_wrong, r->n_output, plural(r->n_output));
+    if (n.outputs_wrong) printf("; %d of %d output%s not good", n.outputs_wrong, r->n_output, plural(r->n_output));
     else if (n.outputs_bound >= 1)
         printf("; outputs have a relative error of %.1e, their bound says nothing", n.outputs_error);
     else if (r->n_output)
@@ -268,7 +263,11 @@ static json_t *faults_json(unsigned faults) {
         unsigned bit;
         const char *name;
     } names[] = {
-        {CHECK_CODE, "code"}, {CHECK_NEST, "nest"}, {CHECK_HALO, "halo"}, {CHECK_OUTSIDE, "outside"}, {CHECK_MISTRUSTED, "mistrusted"},
+        {CHECK_CODE, "code"},
+        {CHECK_NEST, "nest"},
+        {CHECK_HALO, "halo"},
+        {CHECK_OUTSIDE, "outside"},
+        {CHECK_MISTRUSTED, "mistrusted"},
         {CHECK_PLAN, "plan"},
     };
     json_t *list = json_array();
@@ -278,22 +277,25 @@ static json_t *faults_json(unsigned faults) {
 }
 
 static json_t *kernel_json(const CheckRow *k) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:b}", "name", json_text(k->name), "ops", json_text(k->ops), "faults",
-                     faults_json(k->faults), "why", json_text(k->why), "outputs", (json_int_t)k->outputs, "tasks", (json_int_t)k->tasks,
-                     "interpreted", (json_int_t)k->interpreted, "compared", (json_int_t)k->compared, "ratio", json_number(k->ratio), "worst_at",
-                     json_text(k->at), "exact", k->exact, "must_be_exact", k->must_be_exact);
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:b}", "name", json_text(k->name), "ops",
+                     json_text(k->ops), "faults", faults_json(k->faults), "why", json_text(k->why), "outputs",
+                     (json_int_t)k->outputs, "tasks", (json_int_t)k->tasks, "interpreted", (json_int_t)k->interpreted,
+                     "compared", (json_int_t)k->compared, "ratio", json_number(k->ratio), "worst_at", json_text(k->at),
+                     "exact", k->exact, "must_be_exact", k->must_be_exact);
 }
 
 static json_t *output_json(const CheckOutput *o) {
-    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", json_text(o->name), "faults", faults_json(o->faults), "why",
-                     json_text(o->why), "elements", (json_int_t)o->elements, "ratio", json_number(o->ratio), "worst_at", json_text(o->at),
-                     "relative_error", json_number(o->error), "relative_bound", json_number(o->bound));
+    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", json_text(o->name), "faults",
+                     faults_json(o->faults), "why", json_text(o->why), "elements", (json_int_t)o->elements, "ratio",
+                     json_number(o->ratio), "worst_at", json_text(o->at), "relative_error", json_number(o->error),
+                     "relative_bound", json_number(o->bound));
 }
 
 static json_t *tensor_json(const CheckTensor *t) {
-    static const char *const source[] = {[CHECK_NATIVE] = "native", [CHECK_FUSED] = "reference", [CHECK_WEIGHT] = "weight"};
-    return json_pack("{s:o, s:s, s:I, s:o, s:b}", "name", json_text(t->name), "of", source[t->source], "elements", (json_int_t)t->elements,
-                     "relative_error", json_number(t->error), "departs", t->departs);
+    static const char *const source[] = {
+        [CHECK_NATIVE] = "native", [CHECK_FUSED] = "reference", [CHECK_WEIGHT] = "weight"};
+    return json_pack("{s:o, s:s, s:I, s:o, s:b}", "name", json_text(t->name), "of", source[t->source], "elements",
+                     (json_int_t)t->elements, "relative_error", json_number(t->error), "departs", t->departs);
 }
 
 static json_t *report_json(const CheckCommand *c) {
@@ -302,16 +304,17 @@ static json_t *report_json(const CheckCommand *c) {
     for (int i = 0; i < r->n_row; i++) json_push(&kernels, kernel_json(&r->row[i]));
     for (int i = 0; i < r->n_output; i++) json_push(&outputs, output_json(&r->output[i]));
     for (int i = 0; i < r->n_tensor; i++) json_push(&tensors, tensor_json(&r->tensor[i]));
-    return json_pack("{s:o, s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o}", "spec", json_text(c->o.arg), "good", r->good, "exact", r->exact, "full",
-                     c->check.full, "seed", (json_int_t)c->o.model.seed, "kernels", kernels, "outputs", outputs, "tensors", tensors, "seconds",
-                     json_number(r->seconds));
+    return json_pack("{s:o, s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o}", "spec", json_text(c->o.arg), "good", r->good,
+                     "exact", r->exact, "full", c->check.full, "seed", (json_int_t)c->o.model.seed, "kernels", kernels,
+                     "outputs", outputs, "tensors", tensors, "seconds", json_number(r->seconds));
 }
 
 /* ---- the command ------------------------------------------------------------------------------------ */
 
 static int give_report(CheckCommand *c, Arena *a) {
     const CheckReport *r = c->report;
-    for (int i = 0; i < r->n_unknown; i++) cli_say("%s/%s is not named after a tensor of the network", c->check.against, r->unknown[i]);
+    for (int i = 0; i < r->n_unknown; i++)
+        cli_say("%s/%s is not named after a tensor of the network", c->check.against, r->unknown[i]);
     if (c->o.json) {
         int code = json_show(report_json(c));
         return code ? code : r->good ? 0 : DIAG_DIFFERS;
@@ -335,7 +338,8 @@ int cli_check(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "check",
         .args = "SPEC",
-        .doc = "Compiles the network SPEC and compares every kernel, native and interpreted, with the reference in double.",
+        .doc = "Compiles the network SPEC and compares every kernel, native and interpreted, with the reference in "
+               "double.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,
         .option = check_option,

@@ -38,14 +38,14 @@ typedef struct CliOptions {
     const char *arg;  /* the argument that is no option: a spec; NULL if none was given */
     const char **set; /* what model.set points to; freed by cli_close */
     Diag diag;
-    int exit;         /* of a failed cli_parse */
+    int exit; /* of a failed cli_parse */
 } CliOptions;
 
 typedef struct CliSyntax {
-    const char *name;  /* "run" */
-    const char *args;  /* "SPEC"; "[NAME]" when it may be left out */
+    const char *name; /* "run" */
+    const char *args; /* "SPEC"; "[NAME]" when it may be left out */
     const char *doc;
-    unsigned shared;   /* CLI_ flags */
+    unsigned shared;                   /* CLI_ flags */
     const struct argp_option *options; /* the command's own, ended by {0}; NULL if none. Keys ≥ CLI_KEY or letters */
     bool (*option)(int key, const char *value, void *own, Diag *d);
 } CliSyntax;
@@ -91,7 +91,7 @@ typedef struct TextTable {
     Arena *arena;
     const char *align; /* 'l' or 'r' a column */
     int columns;
-    char **cell;       /* row by row */
+    char **cell; /* row by row */
     int n, cap;
 } TextTable;
 

@@ -27,7 +27,9 @@ static double start_of_process(void) {
     text[n] = '\0';
     const char *p = strrchr(text, ')');
     unsigned long long ticks;
-    if (!p || sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &ticks) != 1) return -1;
+    if (!p ||
+        sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &ticks) != 1)
+        return -1;
     return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 

@@ -35,9 +35,11 @@ static const struct {
 };
 
 static const struct argp_option options[] = {
-    {"dump", 'd', "LETTERS", 0, 
-     "Stages (default s): w graph as written, f l g after fold, layout, fuse, k kernels as lowered, s scheduled, p plan, "
-     "i LLVM IR, o optimized, a assembly", 0},
+    {"dump", 'd', "LETTERS", 0,
+     "Stages (default s): w graph as written, f l g after fold, layout, fuse, k kernels as lowered, s scheduled, p "
+     "plan, "
+     "i LLVM IR, o optimized, a assembly",
+     0},
     {"layer", KEY_LAYER, "NAME", 0, "Only the kernels of this layer (k s i o a)", 0},
     {0},
 };
@@ -47,7 +49,8 @@ static bool check_letters(const char *letters, Diag *d) {
     for (size_t i = 0; i < COUNT_OF(stages); i++) known[i] = stages[i].letter;
     size_t good = strspn(letters, known);
     if (*letters == '\0') return diag_fail(d, DIAG_USAGE, "-d wants letters: %s (lunette dump --help)", known);
-    return letters[good] == '\0' || diag_fail(d, DIAG_USAGE, "-d has no letter '%c', only %s (lunette dump --help)", letters[good], known);
+    return letters[good] == '\0' ||
+           diag_fail(d, DIAG_USAGE, "-d has no letter '%c', only %s (lunette dump --help)", letters[good], known);
 }
 
 static bool dump_option(int key, const char *value, void *own, Diag *d) {
@@ -84,7 +87,9 @@ static void see_graph(void *ctx, const Pass *after, const Graph *g, const PassCo
 
 /* ---- kernels -------------------------------------------------------------------------------------- */
 
-static bool node_is(const Node *n, const char *name) { return strcmp(n->name, name) == 0 || (n->origin && strcmp(n->origin->name, name) == 0); }
+static bool node_is(const Node *n, const char *name) {
+    return strcmp(n->name, name) == 0 || (n->origin && strcmp(n->origin->name, name) == 0);
+}
 
 static bool kernel_wanted(const Dump *u, int i) {
     if (!u->layer) return true;
@@ -102,7 +107,8 @@ static bool check_layer(Dump *u, Diag *d) {
         names[i] = u->model->kernel[i].kernel->name;
     }
     const char *near = text_nearest(u->layer, names, (size_t)n);
-    return diag_fail(d, DIAG_USAGE, "no kernel has a layer '%.100s'%s%s", u->layer, near ? ", did you mean " : "; -d g lists them", near ? near : "");
+    return diag_fail(d, DIAG_USAGE, "no kernel has a layer '%.100s'%s%s", u->layer,
+                     near ? ", did you mean " : "; -d g lists them", near ? near : "");
 }
 
 static bool emit(Dump *u, const Kernel *k, EmitOutput kind, Diag *d) {
@@ -150,7 +156,8 @@ int cli_dump(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "dump",
         .args = "SPEC",
-        .doc = "Prints what the compiler makes of the network SPEC at its stages. A graph in a file named *.graph may stand wherever a SPEC does.",
+        .doc = "Prints what the compiler makes of the network SPEC at its stages. A graph in a file named *.graph may "
+               "stand wherever a SPEC does.",
         .shared = CLI_MODEL,
         .options = options,
         .option = dump_option,

@@ -42,7 +42,8 @@ static void through_window(Reach *r, const Dims *kernel, const Dims *dilation, c
         int64_t step = (int64_t)(kernel->v[k] - 1) * (dilation ? dilation->v[k] : 1), add;
         if (__builtin_mul_overflow(step, r->jump[k], &add) || add > most) add = most;
         r->extent[k] = r->extent[k] + add > most ? most : r->extent[k] + add;
-        if (__builtin_mul_overflow(r->jump[k], (int64_t)stride->v[k], &r->jump[k]) || r->jump[k] > most) r->jump[k] = most;
+        if (__builtin_mul_overflow(r->jump[k], (int64_t)stride->v[k], &r->jump[k]) || r->jump[k] > most)
+            r->jump[k] = most;
     }
 }
 
@@ -67,8 +68,10 @@ Reach *graph_reach(Arena *a, const Graph *g) {
         const Node *n = g->node[i];
         if (n->op == OP_WEIGHT) continue;
         of[i] = n->op == OP_INPUT ? reach_input(n) : reach_in(n, of);
-        if (n->op == OP_CONV) through_window(&of[i], &n->attr.CONV.kernel, &n->attr.CONV.dilation, &n->attr.CONV.stride);
-        if (n->op == OP_MAXPOOL) through_window(&of[i], &n->attr.MAXPOOL.kernel, &n->attr.MAXPOOL.dilation, &n->attr.MAXPOOL.stride);
+        if (n->op == OP_CONV)
+            through_window(&of[i], &n->attr.CONV.kernel, &n->attr.CONV.dilation, &n->attr.CONV.stride);
+        if (n->op == OP_MAXPOOL)
+            through_window(&of[i], &n->attr.MAXPOOL.kernel, &n->attr.MAXPOOL.dilation, &n->attr.MAXPOOL.stride);
         if (n->op == OP_AVGPOOL) through_window(&of[i], &n->attr.AVGPOOL.kernel, NULL, &n->attr.AVGPOOL.stride);
         if (n->op == OP_GLOBALAVGPOOL || n->op == OP_FLATTEN) through_all(&of[i], n->in[0]);
     }

@@ -12,19 +12,22 @@ static int input_named(InputName *name, const void *of, int n, const char *text,
     return -1;
 }
 
-int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path, Diag *d) {
+int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path,
+                    Diag *d) {
     const char *equals = strchr(text, '=');
     int i = equals ? input_named(name, of, n, text, (size_t)(equals - text)) : -1;
     *path = i >= 0 ? equals + 1 : text;
     if (i >= 0 && taken[i]) diag_fail(d, DIAG_USAGE, "input %s has two files", name(of, i));
     if (i >= 0) return taken[i] ? -1 : i;
     if (equals && access(text, F_OK) != 0) {
-        diag_fail(d, DIAG_USAGE, "there is no input '%.*s', but %s%s", (int)(equals - text), text, n ? name(of, 0) : "none", n > 1 ? " and others" : "");
+        diag_fail(d, DIAG_USAGE, "there is no input '%.*s', but %s%s", (int)(equals - text), text,
+                  n ? name(of, 0) : "none", n > 1 ? " and others" : "");
         return -1;
     }
     for (i = 0; i < n; i++)
         if (!taken[i]) return i;
-    diag_fail(d, DIAG_USAGE, "-i %.200s is too many: there %s %d input%s", text, n == 1 ? "is" : "are", n, n == 1 ? "" : "s");
+    diag_fail(d, DIAG_USAGE, "-i %.200s is too many: there %s %d input%s", text, n == 1 ? "is" : "are", n,
+              n == 1 ? "" : "s");
     return -1;
 }
 
@@ -51,8 +54,9 @@ static bool fits(const Array *a, const LunetteTensor *t, int64_t *images) {
 static bool shape_fail(const Array *a, const char *path, const LunetteTensor *t, Diag *d) {
     char have[ARRAY_SHAPE_TEXT], want[ARRAY_SHAPE_TEXT];
     const char *what = a->data_kind == DATA_IMAGE ? "the picture is [channels, height, width]" : "the array is";
-    return data_fail(d, DIAG_FILE, path, "%s %s, but input %s wants %s%s", what, array_shape_text(have, a->rank, a->shape), t->name,
-                     array_shape_text(want, t->rank - 1, t->extent + 1), a->data_kind == DATA_IMAGE ? "" : " or [n] of these");
+    return data_fail(
+        d, DIAG_FILE, path, "%s %s, but input %s wants %s%s", what, array_shape_text(have, a->rank, a->shape), t->name,
+        array_shape_text(want, t->rank - 1, t->extent + 1), a->data_kind == DATA_IMAGE ? "" : " or [n] of these");
 }
 
 bool input_open(InputFile *f, const char *path, const LunetteTensor *t, Diag *d) {

@@ -16,7 +16,8 @@ typedef struct InputFile {
 int input_choose(const char *text, const LunetteModel *m, const bool *taken, const char **path, Diag *d);
 /* The same for n inputs of anything, whose names are name(of, i). */
 typedef const char *InputName(const void *of, int i);
-int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path, Diag *d);
+int input_choose_by(const char *text, InputName *name, const void *of, int n, const bool *taken, const char **path,
+                    Diag *d);
 
 /* Reads the file and sees that its shape fits: one image [c h w], or any number of them [n c h w].
  * IDX files may leave out a channel axis of 1. The batch of `t` does not matter. */

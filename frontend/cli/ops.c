@@ -20,9 +20,11 @@ static const char *type_word(AttrType t) {
 static bool is_required(const AttrInfo *at) { return at->def < at->lo; }
 
 static json_t *attr_json(const AttrInfo *at) {
-    json_t *def = is_required(at) ? json_null() : at->type == ATTR_BOOL ? json_boolean(at->def != 0) : json_number(at->def);
-    return json_pack("{ss ss si so sf sf ss}", "name", at->name, "type", type_word(at->type), "position", at->position, "default", def,
-                     "lo", at->lo, "hi", at->hi, "doc", at->doc);
+    json_t *def = is_required(at)         ? json_null()
+                  : at->type == ATTR_BOOL ? json_boolean(at->def != 0)
+                                          : json_number(at->def);
+    return json_pack("{ss ss si so sf sf ss}", "name", at->name, "type", type_word(at->type), "position", at->position,
+                     "default", def, "lo", at->lo, "hi", at->hi, "doc", at->doc);
 }
 
 static json_t *op_json(const OpInfo *op) {
@@ -61,7 +63,8 @@ static int unknown_op(const char *name) {
     const char *names[OP_COUNT];
     for (int i = 0; i < OP_COUNT; i++) names[i] = op_table[i].name;
     const char *near = text_nearest(name, names, OP_COUNT);
-    cli_say("there is no op '%s'%s%s%s", name, near ? ", did you mean " : "; lunette ops lists them", near ? near : "", near ? "?" : "");
+    cli_say("there is no op '%s'%s%s%s", name, near ? ", did you mean " : "; lunette ops lists them", near ? near : "",
+            near ? "?" : "");
     return DIAG_USAGE;
 }
 

@@ -9,16 +9,22 @@
 enum { KEY_BATCH = 0x400, KEY_SET, KEY_CPU, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
 enum { MAX_THREADS = 256, MAX_BATCH = 65536, MAX_OPTIONS = 40 };
 
-typedef struct SharedOption { unsigned group; struct argp_option o; } SharedOption;
+typedef struct SharedOption {
+    unsigned group;
+    struct argp_option o;
+} SharedOption;
 
 static const SharedOption shared[] = {
     {CLI_WEIGHTS, {"weights", 'w', "FILE", 0, "Weights: a safetensors or npz file", 0}},
-    {CLI_WEIGHTS, {"seed", KEY_SEED, "N", 0, "Random weights where there is no -w, random input where there is none", 0}},
+    {CLI_WEIGHTS,
+     {"seed", KEY_SEED, "N", 0, "Random weights where there is no -w, random input where there is none", 0}},
     {CLI_MODEL, {"batch", KEY_BATCH, "N", 0, "Images a run of the network, 1 to 65536 (default 1)", 0}},
     {CLI_MODEL, {"set", KEY_SET, "NAME=VALUE", 0, "Sets a param() of the spec; may be repeated", 0}},
     {CLI_MODEL, {"cpu", KEY_CPU, "NAME", 0, "Compiles for this CPU, by LLVM's name (default: this machine)", 0}},
     {CLI_BUILD, {"threads", 't', "N", 0, "Threads, 1 to 256 (default 1)", 0}},
-    {CLI_BUILD, {"cache-dir", KEY_CACHE_DIR, "DIR", 0, "Where compiled kernels are kept (default: ~/.cache/lunette, or under XDG_CACHE_HOME)", 0}},
+    {CLI_BUILD,
+     {"cache-dir", KEY_CACHE_DIR, "DIR", 0,
+      "Where compiled kernels are kept (default: ~/.cache/lunette, or under XDG_CACHE_HOME)", 0}},
     {CLI_BUILD, {"no-cache", KEY_NO_CACHE, NULL, 0, "Keeps no compiled kernels and uses none", 0}},
     {CLI_JSON, {"json", KEY_JSON, NULL, 0, "Prints JSON", 0}},
     {~0u, {"help", KEY_HELP, NULL, 0, "Prints this", -1}},
@@ -40,8 +46,8 @@ bool cli_number(const char *text, const char *what, uint64_t lo, uint64_t hi, ui
         *out = v;
         return true;
     }
-    return diag_fail(d, DIAG_USAGE, "%s wants a whole number from %llu to %llu, not '%.100s'", what, (unsigned long long)lo,
-                     (unsigned long long)hi, text);
+    return diag_fail(d, DIAG_USAGE, "%s wants a whole number from %llu to %llu, not '%.100s'", what,
+                     (unsigned long long)lo, (unsigned long long)hi, text);
 }
 
 bool cli_real(const char *text, const char *what, double lo, double hi, double *out, Diag *d) {
@@ -72,7 +78,8 @@ static bool shared_option(int key, const char *value, CliOptions *o) {
         o->model.batch = (int64_t)v;
         return true;
     case KEY_SET:
-        if (strchr(value, '=') == NULL || *value == '=') return diag_fail(&o->diag, DIAG_USAGE, "--set wants NAME=VALUE, not '%.100s'", value);
+        if (strchr(value, '=') == NULL || *value == '=')
+            return diag_fail(&o->diag, DIAG_USAGE, "--set wants NAME=VALUE, not '%.100s'", value);
         o->set[o->model.n_set++] = value;
         return true;
     case KEY_CPU: o->model.cpu = value; return true;
@@ -96,7 +103,8 @@ static void explain(const struct argp_state *state, Parse *p) {
     size_t n = 0, len = is_long ? strcspn(at + 2, "=") : 0;
     Diag *d = &p->o->diag;
     for (const struct argp_option *o = p->argp->options; o->name || o->key; o++) {
-        bool same = is_long ? strncmp(at + 2, o->name, len) == 0 && o->name[len] == '\0' : *at && at[strlen(at) - 1] == o->key;
+        bool same =
+            is_long ? strncmp(at + 2, o->name, len) == 0 && o->name[len] == '\0' : *at && at[strlen(at) - 1] == o->key;
         names[n++] = o->name;
         if (!same) continue;
         if (o->arg) diag_fail(d, DIAG_USAGE, "%.100s wants a value: %s", at, o->arg);
@@ -105,24 +113,32 @@ static void explain(const struct argp_state *state, Parse *p) {
     }
     const char *near = is_long ? text_nearest(at + 2, names, n) : NULL;
     if (near) diag_fail(d, DIAG_USAGE, "%s has no option '%.100s', did you mean --%s?", p->syntax->name, at, near);
-    else diag_fail(d, DIAG_USAGE, "%s has no option '%.100s'; lunette %s --help lists them", p->syntax->name, at, p->syntax->name);
+    else
+        diag_fail(d, DIAG_USAGE, "%s has no option '%.100s'; lunette %s --help lists them", p->syntax->name, at,
+                  p->syntax->name);
 }
 
 static error_t parse_key(int key, char *value, struct argp_state *state) {
     Parse *p = state->input;
     CliOptions *o = p->o;
     switch (key) {
-    case ARGP_KEY_INIT: case ARGP_KEY_SUCCESS: case ARGP_KEY_FINI: case ARGP_KEY_NO_ARGS: return 0;
+    case ARGP_KEY_INIT:
+    case ARGP_KEY_SUCCESS:
+    case ARGP_KEY_FINI:
+    case ARGP_KEY_NO_ARGS: return 0;
     case ARGP_KEY_ERROR:
         if (!p->helped && o->diag.kind == DIAG_NONE) explain(state, p);
         return 0;
     case ARGP_KEY_ARG:
-        if (o->arg) diag_fail(&o->diag, DIAG_USAGE, "%s takes one %s: '%.100s' is too many", p->syntax->name, p->syntax->args, value);
+        if (o->arg)
+            diag_fail(&o->diag, DIAG_USAGE, "%s takes one %s: '%.100s' is too many", p->syntax->name, p->syntax->args,
+                      value);
         o->arg = value;
         return o->diag.kind ? EINVAL : 0;
     case ARGP_KEY_END:
         if (!o->arg && p->syntax->args[0] != '[')
-            diag_fail(&o->diag, DIAG_USAGE, "%s wants a %s: lunette %s [OPTION...] %s", p->syntax->name, p->syntax->args, p->syntax->name, p->syntax->args);
+            diag_fail(&o->diag, DIAG_USAGE, "%s wants a %s: lunette %s [OPTION...] %s", p->syntax->name,
+                      p->syntax->args, p->syntax->name, p->syntax->args);
         return o->diag.kind ? EINVAL : 0;
     case KEY_HELP:
         argp_help(p->argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_DOC | ARGP_HELP_LONG, state->argv[0]);
@@ -131,7 +147,8 @@ static error_t parse_key(int key, char *value, struct argp_state *state) {
     default: break;
     }
     for (size_t i = 0; i < COUNT_OF(shared); i++)
-        if (shared[i].o.key == key && (shared[i].group & p->syntax->shared)) return shared_option(key, value, o) ? 0 : EINVAL;
+        if (shared[i].o.key == key && (shared[i].group & p->syntax->shared))
+            return shared_option(key, value, o) ? 0 : EINVAL;
     if (!p->syntax->option) return ARGP_ERR_UNKNOWN;
     return p->syntax->option(key, value, p->own, &o->diag) ? 0 : EINVAL;
 }

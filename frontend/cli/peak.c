@@ -14,7 +14,8 @@ static const char *peak_text(Arena *a, const Target *t, int threads, int64_t *fl
                         " unroll o %d { vec c %d { acc[o, c] = s[o, c]; } }"
                         " for k %lld { unroll o %d { vec c %d { acc[o, c] = fma(acc[o, c], x[c], z[c]); } } }"
                         " unroll o %d { vec c %d { y[n, o, c] = acc[o, c]; } } } } }",
-                        lanes, lanes, accs, lanes, threads, accs, lanes, threads, accs, lanes, accs, lanes, (long long)turns, accs, lanes, accs, lanes);
+                        lanes, lanes, accs, lanes, threads, accs, lanes, threads, accs, lanes, accs, lanes,
+                        (long long)turns, accs, lanes, accs, lanes);
 }
 
 bool peak_open(Peak *p, Arena *a, const Target *t, Pool *pool, Diag *d) {

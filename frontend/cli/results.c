@@ -29,7 +29,9 @@ static bool is_folder(const char *path) {
 bool results_check_path(const char *path, int outputs, Diag *d) {
     size_t n = strlen(path);
     if (is_folder(path)) return true;
-    if (outputs > 1) return diag_fail(d, DIAG_USAGE, "-o %.200s: for %d outputs a folder is needed (an existing one, or DIR/)", path, outputs);
+    if (outputs > 1)
+        return diag_fail(d, DIAG_USAGE, "-o %.200s: for %d outputs a folder is needed (an existing one, or DIR/)", path,
+                         outputs);
     if (n > 4 && strcmp(path + n - 4, ".npy") == 0) return true;
     return diag_fail(d, DIAG_USAGE, "-o wants FILE.npy or a folder (an existing one, or DIR/), not '%.200s'", path);
 }
@@ -62,17 +64,18 @@ static const Result *first_vector(const Results *r) {
     return NULL;
 }
 
-static bool count_right(Results *r, const Result *y, const Array *labels, const float *label, const char *path, Diag *d) {
+static bool count_right(Results *r, const Result *y, const Array *labels, const float *label, const char *path,
+                        Diag *d) {
     int64_t classes = image_elements(&y->tensor);
     char shape[ARRAY_SHAPE_TEXT];
     if (labels->rank != 1 || labels->shape[0] != r->images)
-        return data_fail(d, DIAG_FILE, path, "the labels are %s, but [%lld] are needed, one an image", array_shape_text(shape, labels->rank, labels->shape),
-                         (long long)r->images);
+        return data_fail(d, DIAG_FILE, path, "the labels are %s, but [%lld] are needed, one an image",
+                         array_shape_text(shape, labels->rank, labels->shape), (long long)r->images);
     r->right = 0;
     for (int64_t i = 0; i < r->images; i++) {
         if (!(label[i] >= 0 && label[i] < (float)classes))
-            return data_fail(d, DIAG_FILE, path, "label %lld is %g, but output %s has %lld classes", (long long)i, (double)label[i], y->tensor.name,
-                             (long long)classes);
+            return data_fail(d, DIAG_FILE, path, "label %lld is %g, but output %s has %lld classes", (long long)i,
+                             (double)label[i], y->tensor.name, (long long)classes);
         r->right += result_class(y->v + i * classes, classes) == (int64_t)label[i];
     }
     return true;
@@ -133,7 +136,10 @@ static void print_result(const Results *r, const Result *y, int top) {
     memcpy(extent, t->extent, sizeof extent);
     extent[0] = r->images;
     bool classes = one == t->extent[1];
-    printf("# %s %s%s\n", t->name, array_shape_text(shape, t->rank, extent), !classes ? "" : r->images > 1 ? ": image, class, value" : ": class, value");
+    printf("# %s %s%s\n", t->name, array_shape_text(shape, t->rank, extent),
+           !classes        ? ""
+           : r->images > 1 ? ": image, class, value"
+                           : ": class, value");
     for (int64_t i = 0; i < r->images; i++) {
         const float *v = y->v + i * one;
         if (!classes) {
@@ -153,8 +159,10 @@ void results_print(const Results *r, int top) {
         for (int i = 0; i < r->n; i++) print_result(r, &r->result[i], top);
         return;
     }
-    printf("accuracy %lld / %lld = %.2f %%\n", (long long)r->right, (long long)r->images, 100.0 * (double)r->right / (double)r->images);
-    printf("%.0f images a second, %d thread%s\n", (double)r->images / r->run_seconds, r->threads, r->threads == 1 ? "" : "s");
+    printf("accuracy %lld / %lld = %.2f %%\n", (long long)r->right, (long long)r->images,
+           100.0 * (double)r->right / (double)r->images);
+    printf("%.0f images a second, %d thread%s\n", (double)r->images / r->run_seconds, r->threads,
+           r->threads == 1 ? "" : "s");
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------ */
@@ -185,6 +193,7 @@ json_t *results_json(const Results *r, bool with_data) {
     }
     json_t *right = r->right < 0 ? json_null() : json_integer(r->right);
     json_t *accuracy = r->right < 0 ? json_null() : json_real((double)r->right / (double)r->images);
-    return json_pack("{sI si sf sf sf so so so}", "images", (json_int_t)r->images, "threads", r->threads, "open_seconds", r->open_seconds, "run_seconds",
-                     r->run_seconds, "images_per_second", (double)r->images / r->run_seconds, "right", right, "accuracy", accuracy, "outputs", outputs);
+    return json_pack("{sI si sf sf sf so so so}", "images", (json_int_t)r->images, "threads", r->threads,
+                     "open_seconds", r->open_seconds, "run_seconds", r->run_seconds, "images_per_second",
+                     (double)r->images / r->run_seconds, "right", right, "accuracy", accuracy, "outputs", outputs);
 }

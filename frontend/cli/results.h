@@ -12,8 +12,8 @@ typedef struct Result {
 typedef struct Results {
     int64_t images;
     int n;
-    Result *result;       /* [n] outputs of the network */
-    int64_t right;        /* images whose class is the label's; −1: no labels */
+    Result *result; /* [n] outputs of the network */
+    int64_t right;  /* images whose class is the label's; −1: no labels */
     int threads;
     double open_seconds, run_seconds;
 } Results;

@@ -8,8 +8,10 @@
 enum { KEY_LABELS = CLI_KEY, KEY_TOP };
 
 static const struct argp_option options[] = {
-    {"input", 'i', "[NAME=]FILE", 0, 
-     "An input: npy, FILE.npz:member, IDX (gzip or not), PNG, JPEG, PGM, PPM; bytes of pictures and IDX are scaled to 0…1", 0},
+    {"input", 'i', "[NAME=]FILE", 0,
+     "An input: npy, FILE.npz:member, IDX (gzip or not), PNG, JPEG, PGM, PPM; bytes of pictures and IDX are scaled to "
+     "0…1",
+     0},
     {"output", 'o', "FILE.npy|DIR", 0, "Writes the output, or all outputs by their names into a folder", 0},
     {"labels", KEY_LABELS, "FILE", 0, "Compares the classes with the labels in an IDX file and prints the accuracy", 0},
     {"top", KEY_TOP, "N", 0, "Prints the N largest of a vector (default 5)", 0},
@@ -31,7 +33,9 @@ static bool run_option(int key, const char *value, void *own, Diag *d) {
     }
 }
 
-static bool status(LunetteStatus s, const LunetteError *e, Diag *d) { return s == LUNETTE_OK || diag_fail(d, (DiagKind)s, "%s", e->message); }
+static bool status(LunetteStatus s, const LunetteError *e, Diag *d) {
+    return s == LUNETTE_OK || diag_fail(d, (DiagKind)s, "%s", e->message);
+}
 
 /* Inputs without a file are random; all files hold the same number of images. */
 static bool open_inputs(Run *r, Diag *d) {
@@ -53,7 +57,9 @@ static bool open_inputs(Run *r, Diag *d) {
         LunetteTensor t = lunette_input(r->model, i);
         if (r->taken[i]) continue;
         if (!r->o.seeded)
-            return diag_fail(d, DIAG_USAGE, "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)", t.name, t.name);
+            return diag_fail(d, DIAG_USAGE,
+                             "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)",
+                             t.name, t.name);
         random_fill(r->o.model.seed, t.name, -1, 1, r->x[i], t.elements);
     }
     return true;
@@ -91,7 +97,8 @@ static bool make_room(Run *r, Arena *a, Diag *d) {
 
 static bool make_results(Run *r, Diag *d) {
     for (int i = 0; i < r->results.n; i++)
-        if (!floats(&r->results.result[i].v, image_elements(&r->results.result[i].tensor), r->results.images, d)) return false;
+        if (!floats(&r->results.result[i].v, image_elements(&r->results.result[i].tensor), r->results.images, d))
+            return false;
     return true;
 }
 
@@ -145,7 +152,8 @@ static int give_results(Run *r, Diag *d) {
     if (r->o.json) {
         json_t *j = results_json(y, !r->out);
         json_t *seed = r->o.seeded ? json_integer((json_int_t)r->o.model.seed) : json_null();
-        if (!j || json_object_set_new(j, "spec", json_text(r->o.arg)) != 0 || json_object_set_new(j, "seed", seed) != 0) {
+        if (!j || json_object_set_new(j, "spec", json_text(r->o.arg)) != 0 ||
+            json_object_set_new(j, "seed", seed) != 0) {
             json_decref(j);
             j = NULL;
         }
@@ -158,8 +166,9 @@ static int give_results(Run *r, Diag *d) {
 static int run_body(Arena *a, void *ctx) {
     Run *r = ctx;
     Diag *d = &r->o.diag;
-    bool good = open_model(r, d) && (!r->out || results_check_path(r->out, lunette_output_count(r->model), d)) && make_room(r, a, d) && open_inputs(r, d) &&
-                make_results(r, d) && run_all(r, d) && (!r->labels || results_compare(&r->results, r->labels, d));
+    bool good = open_model(r, d) && (!r->out || results_check_path(r->out, lunette_output_count(r->model), d)) &&
+                make_room(r, a, d) && open_inputs(r, d) && make_results(r, d) && run_all(r, d) &&
+                (!r->labels || results_compare(&r->results, r->labels, d));
     int code = good ? give_results(r, d) : cli_fail(d);
     int inputs = r->x ? lunette_input_count(r->model) : 0, outputs = r->y ? r->results.n : 0;
     for (int i = 0; i < inputs; i++) {
@@ -182,7 +191,8 @@ int cli_run(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "run",
         .args = "SPEC",
-        .doc = "Compiles the network SPEC and runs it on its inputs. SPEC may also be a graph in FILE.graph or one kernel in "
+        .doc = "Compiles the network SPEC and runs it on its inputs. SPEC may also be a graph in FILE.graph or one "
+               "kernel in "
                "FILE.kernel, as lunette dump prints them; a kernel's inputs are the memory of its parameters.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,

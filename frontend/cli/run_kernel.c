@@ -43,9 +43,12 @@ static const char *input_name(const void *kernel, int i) {
 /* A parameter as the file of an input sees it: the memory, halo and all, as one image. */
 static bool param_tensor(const Kernel *k, int i, LunetteTensor *t, Diag *d) {
     const Type *type = &k->buf[i].type;
-    *t = (LunetteTensor){.name = k->buf[i].name, .rank = type->rank + 1, .extent = {1}, .elements = type_memory_elements(type)};
-    if (t->rank > LUNETTE_MAX_RANK) return diag_fail(d, DIAG_UNSUPPORTED, "parameter %s has more than %d axes", t->name, LUNETTE_MAX_RANK - 1);
-    for (int x = 0; x < type->rank; x++) t->extent[x + 1] = (int64_t)type->axis[x].extent + type->axis[x].lo + type->axis[x].hi;
+    *t = (LunetteTensor){
+        .name = k->buf[i].name, .rank = type->rank + 1, .extent = {1}, .elements = type_memory_elements(type)};
+    if (t->rank > LUNETTE_MAX_RANK)
+        return diag_fail(d, DIAG_UNSUPPORTED, "parameter %s has more than %d axes", t->name, LUNETTE_MAX_RANK - 1);
+    for (int x = 0; x < type->rank; x++)
+        t->extent[x + 1] = (int64_t)type->axis[x].extent + type->axis[x].lo + type->axis[x].hi;
     return true;
 }
 
@@ -55,7 +58,8 @@ static bool load_file(KernelRun *u, const char *text, bool *taken, Diag *d) {
     LunetteTensor t;
     int i = input_choose_by(text, input_name, u->kernel, u->kernel->n_param, taken, &path, d);
     if (i < 0 || !param_tensor(u->kernel, i, &t, d) || !input_open(&file, path, &t, d)) return false;
-    bool one = file.images == 1 || diag_fail(d, DIAG_FILE, "%s: %lld arrays, one is wanted", path, (long long)file.images);
+    bool one =
+        file.images == 1 || diag_fail(d, DIAG_FILE, "%s: %lld arrays, one is wanted", path, (long long)file.images);
     if (one) input_read(&file, 0, 1, u->buf[i]);
     input_close(&file);
     return taken[i] = one;
@@ -76,7 +80,9 @@ static bool load_params(KernelRun *u, Arena *a, Diag *d) {
         const char *name = k->buf[i].name;
         if (taken[i]) continue;
         if (!r->o.seeded)
-            return diag_fail(d, DIAG_USAGE, "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)", name, name);
+            return diag_fail(d, DIAG_USAGE,
+                             "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)",
+                             name, name);
         random_fill(r->o.model.seed, name, -1, 1, u->buf[i], type_memory_elements(&k->buf[i].type));
         u->random++;
     }

@@ -67,8 +67,10 @@ static void print_layers(Show *s, Arena *a) {
 static int show_text(Show *s, Arena *a) {
     const Plan *p = s->model->plan;
     print_layers(s, a);
-    printf("\n%d kernels for %s; activations %lld bytes in an arena of %lld (%lld live at once at most); packed weights %lld bytes\n", p->n_step,
-           s->model->target.cpu, (long long)s->bytes, (long long)p->arena_bytes, (long long)p->live_bytes, (long long)p->weight_bytes);
+    printf("\n%d kernels for %s; activations %lld bytes in an arena of %lld (%lld live at once at most); packed "
+           "weights %lld bytes\n",
+           p->n_step, s->model->target.cpu, (long long)s->bytes, (long long)p->arena_bytes, (long long)p->live_bytes,
+           (long long)p->weight_bytes);
     return 0;
 }
 
@@ -77,8 +79,9 @@ static json_t *layer_json(const Show *s, const Node *n) {
     const Reach *r = &s->reach[n->id];
     for (int i = 0; i < n->type.rank; i++) json_push(&shape, json_integer(n->type.axis[i].extent));
     for (int i = 0; i < r->n; i++) json_push(&reach, json_integer(r->extent[i]));
-    return json_pack("{ss ss so sI sI so sI}", "name", n->name, "op", op_table[n->op].name, "shape", shape, "parameters", (json_int_t)node_params(n), "macs",
-                     (json_int_t)node_macs(n), "receptive_field", reach, "bytes", (json_int_t)type_bytes(&n->type));
+    return json_pack("{ss ss so sI sI so sI}", "name", n->name, "op", op_table[n->op].name, "shape", shape,
+                     "parameters", (json_int_t)node_params(n), "macs", (json_int_t)node_macs(n), "receptive_field",
+                     reach, "bytes", (json_int_t)type_bytes(&n->type));
 }
 
 static int show_json(Show *s) {
@@ -87,9 +90,11 @@ static int show_json(Show *s) {
     json_t *layers = json_array();
     for (int i = 0; i < g->n_node; i++)
         if (is_layer(g->node[i])) json_push(&layers, layer_json(s, g->node[i]));
-    return json_show(json_pack("{so so sI sI sI ss si sI sI sI}", "spec", json_text(s->o.arg), "layers", layers, "parameters", (json_int_t)s->params, "macs",
-                               (json_int_t)s->macs, "bytes", (json_int_t)s->bytes, "cpu", s->model->target.cpu, "kernels", p->n_step, "arena_bytes",
-                               (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes, "weight_bytes", (json_int_t)p->weight_bytes));
+    return json_show(json_pack("{so so sI sI sI ss si sI sI sI}", "spec", json_text(s->o.arg), "layers", layers,
+                               "parameters", (json_int_t)s->params, "macs", (json_int_t)s->macs, "bytes",
+                               (json_int_t)s->bytes, "cpu", s->model->target.cpu, "kernels", p->n_step, "arena_bytes",
+                               (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes, "weight_bytes",
+                               (json_int_t)p->weight_bytes));
 }
 
 static int show_body(Arena *a, void *ctx) {
@@ -107,8 +112,9 @@ int cli_show(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "show",
         .args = "SPEC",
-        .doc = "Lists the layers of the network SPEC: output shape, parameters, multiply-adds, how much of the input one "
-               "output depends on, bytes of the output; and the memory that the compiled network takes. Needs no weights.",
+        .doc =
+            "Lists the layers of the network SPEC: output shape, parameters, multiply-adds, how much of the input one "
+            "output depends on, bytes of the output; and the memory that the compiled network takes. Needs no weights.",
         .shared = CLI_MODEL | CLI_JSON,
     };
     Show s = {0};

@@ -65,12 +65,12 @@ static float float_of_half(uint16_t h) {
 }
 
 /* memcpy, for mapped data may start at any byte. */
-#define WIDEN(T, expression)                    \
-    for (size_t i = 0; i < n; i++) {            \
-        T v;                                    \
-        memcpy(&v, p + i * sizeof v, sizeof v); \
-        out[i] = (expression);                  \
-    }                                           \
+#define WIDEN(T, expression)                                                                                           \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+        T v;                                                                                                           \
+        memcpy(&v, p + i * sizeof v, sizeof v);                                                                        \
+        out[i] = (expression);                                                                                         \
+    }                                                                                                                  \
     return
 
 void array_to_f32(const Array *a, float *out) {

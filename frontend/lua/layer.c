@@ -16,9 +16,7 @@ static void add_tensor(Layer *c, Node *n) {
 }
 
 /* How many tensors the user gives: weights are made, not given. */
-static int wanted_inputs(const OpInfo *info) {
-    return info->flags & OPF_PARAMS ? 1 : info->min_in;
-}
+static int wanted_inputs(const OpInfo *info) { return info->flags & OPF_PARAMS ? 1 : info->min_in; }
 
 static void check_inputs(Layer *c) {
     const OpInfo *info = c->info;

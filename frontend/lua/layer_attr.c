@@ -105,8 +105,7 @@ const char *layer_text(Layer *c, const char *key, size_t most) {
     if (lua_type(L, -1) != LUA_TSTRING)
         spec_fail(L, c->line, "%s: %s: a string expected, %s came", c->info->name, key, spec_what(L, -1));
     const char *text = lua_tostring(L, -1);
-    if (lua_rawlen(L, -1) > most)
-        spec_fail(L, c->line, "%s: %s: more than %zu characters", c->info->name, key, most);
+    if (lua_rawlen(L, -1) > most) spec_fail(L, c->line, "%s: %s: more than %zu characters", c->info->name, key, most);
     if (strlen(text) != lua_rawlen(L, -1)) spec_fail(L, c->line, "%s: %s: a zero byte in it", c->info->name, key);
     return text;
 }

@@ -9,8 +9,9 @@
 /* ---- names that are not there -------------------------------------------------------------- */
 
 static const char *const removed[] = {
-    "collectgarbage", "coroutine", "debug", "dofile", "getmetatable", "io", "load", "loadfile", "loadstring", "module",
-    "os", "package", "pcall", "rawequal", "rawget", "rawlen", "rawset", "require", "setmetatable", "warn", "xpcall",
+    "collectgarbage", "coroutine",  "debug",  "dofile",  "getmetatable", "io",    "load",
+    "loadfile",       "loadstring", "module", "os",      "package",      "pcall", "rawequal",
+    "rawget",         "rawlen",     "rawset", "require", "setmetatable", "warn",  "xpcall",
 };
 
 /* Metamethod __index of the globals. */
@@ -220,7 +221,8 @@ static void add_base(lua_State *L) {
 }
 
 static void add_language(lua_State *L) {
-    static const luaL_Reg functions[] = {{"input", spec_input}, {"param", spec_param}, {"scope", spec_scope}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"input", spec_input}, {"param", spec_param}, {"scope", spec_scope}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     for (int op = 0; op < OP_COUNT; op++) {
         if (!layer_is_user(op)) continue;

@@ -48,14 +48,16 @@ static void outputs_named(lua_State *L) {
     size_t n = 0;
     int line = spec_of(L)->return_line;
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING) spec_fail(L, line, "the spec must return a list without gaps, or names for all outputs (" OUTPUT_FORM ")");
+        if (lua_type(L, -2) != LUA_TSTRING)
+            spec_fail(L, line, "the spec must return a list without gaps, or names for all outputs (" OUTPUT_FORM ")");
         if (n == SPEC_INPUTS) spec_fail(L, line, "more than %d outputs", SPEC_INPUTS);
         names[n++] = lua_tostring(L, -2);
         if (strlen(names[n - 1]) != lua_rawlen(L, -2)) spec_fail(L, line, "a zero byte in the name of an output");
     }
     qsort(names, n, sizeof *names, compare_text);
     for (size_t i = 0; i < n; i++) {
-        if (strlen(names[i]) > SPEC_NAME) spec_fail(L, line, "an output with a name of more than %d characters", SPEC_NAME);
+        if (strlen(names[i]) > SPEC_NAME)
+            spec_fail(L, line, "an output with a name of more than %d characters", SPEC_NAME);
         lua_getfield(L, 1, names[i]);
         output_pop(L, names[i]);
     }
@@ -76,15 +78,16 @@ static lua_Unsigned count_keys(lua_State *L, lua_Unsigned most) {
 void outputs_add(lua_State *L) {
     Spec *s = spec_of(L);
     if (lua_gettop(L) != 1)
-        spec_fail(L, s->return_line, "the spec must return one tensor or a table of them (" OUTPUT_FORM "); it returns %s",
+        spec_fail(L, s->return_line,
+                  "the spec must return one tensor or a table of them (" OUTPUT_FORM "); it returns %s",
                   lua_gettop(L) ? "several values" : "nothing");
     if (value_test(L, 1)) {
         output_pop(L, "output");
         return;
     }
     if (lua_type(L, 1) != LUA_TTABLE)
-        spec_fail(L, s->return_line, "the spec must return a tensor or a table of them (" OUTPUT_FORM "); it returns %s",
-                  spec_what(L, 1));
+        spec_fail(L, s->return_line,
+                  "the spec must return a tensor or a table of them (" OUTPUT_FORM "); it returns %s", spec_what(L, 1));
     lua_Unsigned n = lua_rawlen(L, 1), keys = count_keys(L, SPEC_INPUTS);
     if (keys == 0) spec_fail(L, s->return_line, "the spec must return at least one tensor (" OUTPUT_FORM ")");
     if (n == keys) outputs_list(L, n);

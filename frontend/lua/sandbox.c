@@ -67,6 +67,4 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
     sandbox_check_time(L);
 }
 
-void sandbox_start_clock(lua_State *L) {
-    lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 100);
-}
+void sandbox_start_clock(lua_State *L) { lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 100); }

@@ -14,8 +14,8 @@ enum { DEFAULT_MEMORY = 256 << 20, DEFAULT_SECONDS = 10, MAX_SECONDS = 1000000 }
 /* ---- the file ------------------------------------------------------------------------------ */
 
 typedef struct Source {
-    char *text;     /* mem_alloc */
-    size_t n, at;   /* at: what Lua has read */
+    char *text;   /* mem_alloc */
+    size_t n, at; /* at: what Lua has read */
 } Source;
 
 static bool source_read_all(Source *src, int fd, const char *path, Diag *d) {

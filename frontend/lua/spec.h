@@ -30,8 +30,8 @@ typedef struct SpecOptions {
     int64_t batch;          /* of inputs, ≥ 1 */
     const char *const *set; /* "classes=10": the --set arguments */
     int n_set;
-    size_t memory_limit;    /* bytes that Lua, and the graph, may each hold; 0: 256 MB */
-    double seconds;         /* time limit; 0: 10 s */
+    size_t memory_limit; /* bytes that Lua, and the graph, may each hold; 0: 256 MB */
+    double seconds;      /* time limit; 0: 10 s */
 } SpecOptions;
 
 /* Runs the spec and returns the graph it describes, or NULL with `d`: DIAG_SPEC with file and line,

@@ -8,10 +8,10 @@
 #include <lua.h>
 
 enum {
-    SPEC_NAME = 200,         /* characters in the name of a layer, scopes included */
-    SPEC_SCOPES = 64,        /* nested; below Lua's own limit of 200 C calls */
-    SPEC_NODES = 20000,      /* layers and weights */
-    SPEC_INPUTS = 256,       /* tensors that one layer takes, names that one spec returns */
+    SPEC_NAME = 200,    /* characters in the name of a layer, scopes included */
+    SPEC_SCOPES = 64,   /* nested; below Lua's own limit of 200 C calls */
+    SPEC_NODES = 20000, /* layers and weights */
+    SPEC_INPUTS = 256,  /* tensors that one layer takes, names that one spec returns */
     SPEC_PARAMS = 256,
     SPEC_SCHEDULE = 1 << 14, /* characters */
     SPEC_STRING = 1 << 20,   /* bytes of a Lua string: no single string operation takes long */
@@ -34,13 +34,13 @@ typedef struct Spec {
     lua_State *L; /* NULL while it is being made */
 
     /* limits: sandbox.c */
-    size_t used, limit;   /* bytes */
-    bool arena_limited;   /* to `limit` more bytes; if not, its owner set a lower limit */
-    int64_t deadline;     /* CLOCK_MONOTONIC, ns */
-    Refusal refusal;      /* why the allocator said no last … */
-    int refusal_line;     /* … and where the spec was */
+    size_t used, limit; /* bytes */
+    bool arena_limited; /* to `limit` more bytes; if not, its owner set a lower limit */
+    int64_t deadline;   /* CLOCK_MONOTONIC, ns */
+    Refusal refusal;    /* why the allocator said no last … */
+    int refusal_line;   /* … and where the spec was */
     size_t printed;
-    int return_line;      /* of the last return from a function of the spec */
+    int return_line; /* of the last return from a function of the spec */
 
     /* names: scope.c */
     char prefix[SPEC_NAME + 1]; /* "layer1.0." */
@@ -94,18 +94,18 @@ void text_library_add(lua_State *L);
 
 /* ---- the language -------------------------------------------------------------------------- */
 
-void value_register(lua_State *L);                 /* value.c: makes the metatable of tensors */
+void value_register(lua_State *L); /* value.c: makes the metatable of tensors */
 void value_push(lua_State *L, Node *n);
-Node *value_test(lua_State *L, int index);         /* NULL if it is no tensor */
-bool layer_is_user(Op op);                         /* layer.c: whether a spec may write this op */
-void layer_push(lua_State *L, Op op, int line);    /* its constructor, called on this line; 0: on the caller's */
-int layer_make(lua_State *L, Op op, int line);     /* the constructor itself: arguments are the whole stack */
-int spec_input(lua_State *L);                      /* input.c */
-int spec_param(lua_State *L);                      /* param.c */
-bool param_check_set(Spec *s);                     /* whether every --set was asked for; else sets the diagnostic */
-int spec_scope(lua_State *L);                      /* scope.c */
+Node *value_test(lua_State *L, int index);      /* NULL if it is no tensor */
+bool layer_is_user(Op op);                      /* layer.c: whether a spec may write this op */
+void layer_push(lua_State *L, Op op, int line); /* its constructor, called on this line; 0: on the caller's */
+int layer_make(lua_State *L, Op op, int line);  /* the constructor itself: arguments are the whole stack */
+int spec_input(lua_State *L);                   /* input.c */
+int spec_param(lua_State *L);                   /* param.c */
+bool param_check_set(Spec *s);                  /* whether every --set was asked for; else sets the diagnostic */
+int spec_scope(lua_State *L);                   /* scope.c */
 /* The full name of a layer: prefix and `given`, or prefix, op and a number when given is NULL. */
 void scope_name(lua_State *L, int line, const char *op, const char *given, char out[SPEC_NAME + 1]);
-void outputs_add(lua_State *L);                    /* outputs.c: from what the spec returned, which is the whole stack */
+void outputs_add(lua_State *L); /* outputs.c: from what the spec returned, which is the whole stack */
 
 #endif

@@ -215,7 +215,7 @@ static int text_rep(lua_State *L) {
 }
 
 void text_library_add(lua_State *L) {
-    static const luaL_Reg functions[] = {{"find", text_find},     {"gmatch", text_gmatch}, {"gsub", text_gsub},
-                                         {"match", text_match},   {"rep", text_rep},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"find", text_find},   {"gmatch", text_gmatch}, {"gsub", text_gsub},
+                                         {"match", text_match}, {"rep", text_rep},       {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

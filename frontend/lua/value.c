@@ -75,8 +75,11 @@ static int value_text(lua_State *L) {
 }
 
 void value_register(lua_State *L) {
-    static const luaL_Reg methods[] = {{"__index", value_index}, {"__newindex", value_set}, {"__add", value_add},
-                                       {"__tostring", value_text}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", value_index},
+                                       {"__newindex", value_set},
+                                       {"__add", value_add},
+                                       {"__tostring", value_text},
+                                       {NULL, NULL}};
     luaL_newmetatable(L, VALUE);
     luaL_setfuncs(L, methods, 0);
     lua_pop(L, 1);
