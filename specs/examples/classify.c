@@ -24,9 +24,7 @@ static int read_image(FILE *f, const LunetteTensor *t, float *x) {
     int byte;
     if (fgetc(f) == 'P' && fgetc(f) == '5') {
         int width = pgm_number(f), height = pgm_number(f), top = pgm_number(f);
-        if (t->rank != 4 || t->extent[1] != 1 || t->extent[2] != height || t->extent[3] != width || top < 1 ||
-            top > 255)
-            return 0;
+        if (t->rank != 4 || t->extent[1] != 1 || t->extent[2] != height || t->extent[3] != width || top < 1 || top > 255) return 0;
         for (fgetc(f); n < t->elements && (byte = fgetc(f)) != EOF; n++) x[n] = (float)byte / (float)top;
         return n == t->elements && fgetc(f) == EOF;
     }
@@ -39,18 +37,15 @@ int main(int argc, char **argv) {
     LunetteModel *model;
     LunetteError error;
     if (argc != 4) return fail(LUNETTE_USAGE, "usage: example_classify SPEC WEIGHTS IMAGE", "");
-    if (lunette_open(argv[1], &(LunetteOptions){.weights = argv[2]}, &model, &error))
-        return fail(error.status, error.message, "");
+    if (lunette_open(argv[1], &(LunetteOptions){.weights = argv[2]}, &model, &error)) return fail(error.status, error.message, "");
     LunetteTensor in = lunette_input(model, 0), out = lunette_output(model, 0);
     float *x = malloc((size_t)in.elements * sizeof *x), *y = malloc((size_t)out.elements * sizeof *y);
     FILE *f = fopen(argv[3], "rb");
     int code = 0, many = lunette_input_count(model) > 1 || lunette_output_count(model) > 1;
     if (many) code = fail(LUNETTE_UNSUPPORTED, argv[1], ": one input and one output wanted");
     else if (!x || !y) code = fail(LUNETTE_MACHINE, "out of memory", "");
-    else if (!f || !read_image(f, &in, x))
-        code = fail(LUNETTE_FILE, argv[3], ": not an image that fits the network's input");
-    else if (lunette_run(model, (const float *[]){x}, (float *[]){y}, &error))
-        code = fail(error.status, error.message, "");
+    else if (!f || !read_image(f, &in, x)) code = fail(LUNETTE_FILE, argv[3], ": not an image that fits the network's input");
+    else if (lunette_run(model, (const float *[]){x}, (float *[]){y}, &error)) code = fail(error.status, error.message, "");
     for (int i = 0; code == 0 && i < 3 && i < out.elements; i++) {
         int64_t best = 0;
         for (int64_t c = 1; c < out.elements; c++) best = y[c] > y[best] ? c : best;

@@ -46,19 +46,14 @@ static bool load_file(const char *folder, const char *name, Array *out, Diag *d)
 }
 
 static bool load_test(Test *t, const char *folder, Diag *d) {
-    if (!load_file(folder, "t10k-images-idx3-ubyte.gz", &t->images, d) ||
-        !load_file(folder, "t10k-labels-idx1-ubyte.gz", &t->labels, d))
-        return false;
+    if (!load_file(folder, "t10k-images-idx3-ubyte.gz", &t->images, d) || !load_file(folder, "t10k-labels-idx1-ubyte.gz", &t->labels, d)) return false;
     const Array *x = &t->images, *y = &t->labels;
-    bool good = x->type == ELEM_U8 && x->rank == 3 && x->shape[1] == SIDE && x->shape[2] == SIDE &&
-                y->type == ELEM_U8 && y->rank == 1;
+    bool good = x->type == ELEM_U8 && x->rank == 3 && x->shape[1] == SIDE && x->shape[2] == SIDE && y->type == ELEM_U8 && y->rank == 1;
     if (!good || x->shape[0] != y->shape[0] || x->shape[0] < SHOWN)
         return diag_fail(d, DIAG_FILE, "%s: images of 28 x 28 bytes and as many labels wanted", folder);
     t->count = x->shape[0];
     for (int64_t i = 0; i < t->count; i++)
-        if (label(t, i) >= CLASSES)
-            return diag_fail(d, DIAG_FILE, "%s: label %d of image %lld is not a class", folder, label(t, i),
-                             (long long)i);
+        if (label(t, i) >= CLASSES) return diag_fail(d, DIAG_FILE, "%s: label %d of image %lld is not a class", folder, label(t, i), (long long)i);
     return true;
 }
 
@@ -69,8 +64,7 @@ static bool open_model(const char *spec, const char *weights, int64_t batch, Lun
     LunetteError e;
     if (lunette_open(spec, &o, m, &e) != LUNETTE_OK) return diag_fail(d, (DiagKind)e.status, "%s", e.message);
     bool one = lunette_input_count(*m) == 1 && lunette_output_count(*m) == 1;
-    if (one && lunette_input(*m, 0).elements == batch * PIXELS && lunette_output(*m, 0).elements == batch * CLASSES)
-        return true;
+    if (one && lunette_input(*m, 0).elements == batch * PIXELS && lunette_output(*m, 0).elements == batch * CLASSES) return true;
     return diag_fail(d, DIAG_UNSUPPORTED, "%s: a network from 28 x 28 pixels to 10 classes wanted", spec);
 }
 
@@ -95,8 +89,7 @@ static int64_t parameters(const LunetteModel *m) {
     return n;
 }
 
-static bool show_compile(const char *spec, const char *weights, const Test *t, LunetteModel **m, Answer *answer,
-                         Diag *d) {
+static bool show_compile(const char *spec, const char *weights, const Test *t, LunetteModel **m, Answer *answer, Diag *d) {
     double start = seconds();
     if (!open_model(spec, weights, 1, m, d)) return false;
     double opened = seconds();
@@ -106,8 +99,7 @@ static bool show_compile(const char *spec, const char *weights, const Test *t, L
     printf("== %s: %lld parameters, compiled for %s\n", spec, (long long)parameters(*m), (*m)->target.cpu);
     printf("   %d kernels: %d compiled, %d from a cache (none is used here)\n", s->kernels, s->compiled, s->cached);
     printf("   %6.1f ms  code: kernels through LLVM, linked into this process\n", 1e3 * s->seconds);
-    printf("   %6.1f ms  all of opening: spec, graph, loop nests, schedules, code, weights, threads\n",
-           1e3 * (opened - start));
+    printf("   %6.1f ms  all of opening: spec, graph, loop nests, schedules, code, weights, threads\n", 1e3 * (opened - start));
     printf("   %6.1f ms  from opening the spec to the first answer\n", 1e3 * (answered - start));
     fflush(stdout);
     return true;
@@ -115,8 +107,7 @@ static bool show_compile(const char *spec, const char *weights, const Test *t, L
 
 static void show_accuracy(LunetteModel *m, int64_t batch, const Test *t, Answer *answer) {
     double start = seconds();
-    for (int64_t i = 0; i < t->count; i += batch)
-        classify(m, t, i, t->count - i < batch ? t->count - i : batch, answer);
+    for (int64_t i = 0; i < t->count; i += batch) classify(m, t, i, t->count - i < batch ? t->count - i : batch, answer);
     double took = seconds() - start;
     int64_t right = 0;
     for (int64_t i = 0; i < t->count; i++) right += answer[i].class == label(t, i);
@@ -176,9 +167,7 @@ static void draw(Style style, const Test *t, int64_t image, const Answer *a, int
         return;
     }
     if (line == LINES) snprintf(text, sizeof text, "%s, %.1f %%", class_name[a->class], 100.0 * (double)a->sure);
-    else
-        snprintf(text, sizeof text, "%s%s",
-                 truth == a->class ? "right" : "wrong, it is: ", truth == a->class ? "" : class_name[truth]);
+    else snprintf(text, sizeof text, "%s%s", truth == a->class ? "right" : "wrong, it is: ", truth == a->class ? "" : class_name[truth]);
     printf("%-*s", SIDE, text);
 }
 
@@ -209,12 +198,9 @@ static void show_images(const Test *t, const Answer *answer) {
 static bool demo(char **arg, Test *t, Answer **answer, LunetteModel **one, LunetteModel **many, Diag *d) {
     if (!load_test(t, arg[3], d)) return false;
     for (int i = 0; i < 2; i++)
-        if (!(answer[i] = mem_alloc((size_t)t->count * sizeof *answer[i])))
-            return diag_fail(d, DIAG_MACHINE, "out of memory");
-    if (!show_compile(arg[1], arg[2], t, one, answer[0], d) || !open_model(arg[1], arg[2], BATCH, many, d))
-        return false;
-    printf("== %lld Fashion-MNIST test images, from bytes to classes, %d thread%s\n", (long long)t->count, pool_cpus(),
-           pool_cpus() > 1 ? "s" : "");
+        if (!(answer[i] = mem_alloc((size_t)t->count * sizeof *answer[i]))) return diag_fail(d, DIAG_MACHINE, "out of memory");
+    if (!show_compile(arg[1], arg[2], t, one, answer[0], d) || !open_model(arg[1], arg[2], BATCH, many, d)) return false;
+    printf("== %lld Fashion-MNIST test images, from bytes to classes, %d thread%s\n", (long long)t->count, pool_cpus(), pool_cpus() > 1 ? "s" : "");
     show_accuracy(*one, 1, t, answer[0]);
     show_accuracy(*many, BATCH, t, answer[1]);
     show_agreement(t, answer[0], answer[1]);
