@@ -298,7 +298,8 @@ void lex_next(Lexer *l) {
         l->kind = TOK_END;
         l->text = "end of text";
     } else if (isalpha((unsigned char)*s) || *s == '_') {
-        while (isalnum((unsigned char)*e) || *e == '_' || (*e == '.' && (isalnum((unsigned char)e[1]) || e[1] == '_'))) e++;
+        while (isalnum((unsigned char)*e) || *e == '_' || (*e == '.' && (isalnum((unsigned char)e[1]) || e[1] == '_')))
+            e++;
         lex_set(l, TOK_NAME, s, e);
     } else if (isdigit((unsigned char)*s)) {
         lex_number_token(l);
@@ -341,8 +342,7 @@ bool lex_int(Lexer *l, int64_t lo, int64_t hi, int64_t *out) {
     if (l->failed) return false;
     if (l->kind != TOK_INT) return lex_fail(l, "an integer expected, '%.80s' found", l->text);
     int64_t i = minus ? -l->i : l->i;
-    if (i < lo || i > hi)
-        return lex_fail(l, "%lld is not in %lld … %lld", (long long)i, (long long)lo, (long long)hi);
+    if (i < lo || i > hi) return lex_fail(l, "%lld is not in %lld … %lld", (long long)i, (long long)lo, (long long)hi);
     *out = i;
     lex_next(l);
     return true;

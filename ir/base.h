@@ -67,20 +67,20 @@ static inline bool size_add(size_t a, size_t b, size_t *out) { return !__builtin
  * `oom`, which the owner set by ARENA_TRY. Everything is freed at once by arena_close. */
 typedef struct Arena {
     struct ArenaBlock *top;
-    size_t used, size;      /* of the top block */
-    size_t total, limit;    /* bytes taken in all; 0: no limit */
+    size_t used, size;   /* of the top block */
+    size_t total, limit; /* bytes taken in all; 0: no limit */
     jmp_buf oom;
     bool has_oom;
 } Arena;
 
 /* A new arena, or NULL with DIAG_MACHINE. */
 Arena *arena_open(Diag *d);
-void arena_close(Arena *a); /* NULL is fine */
+void arena_close(Arena *a);               /* NULL is fine */
 void *arena_alloc(Arena *a, size_t size); /* zeroed, 16-byte aligned */
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void *arena_copy(Arena *a, const void *p, size_t size);
-#define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
+#define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_array((a), sizeof(T), (size_t)(n)))
 void *arena_array(Arena *a, size_t size, size_t n);
 
@@ -90,13 +90,13 @@ void *arena_array(Arena *a, size_t size, size_t n);
 #define ARENA_END(a) ((a)->has_oom = false)
 
 /* A growing list of T in an arena: ARENA_PUSH(a, list.v, list.n, list.cap, value). */
-#define ARENA_PUSH(a, v, n, cap, value)                                                            \
-    do {                                                                                           \
-        if ((n) == (cap)) {                                                                        \
-            (v) = arena_grow((a), (v), sizeof *(v), (size_t)(n), (cap) ? 2 * (size_t)(cap) : 8);   \
-            (cap) = (cap) ? 2 * (cap) : 8;                                                         \
-        }                                                                                          \
-        (v)[(n)++] = (value);                                                                      \
+#define ARENA_PUSH(a, v, n, cap, value)                                                                                \
+    do {                                                                                                               \
+        if ((n) == (cap)) {                                                                                            \
+            (v) = arena_grow((a), (v), sizeof *(v), (size_t)(n), (cap) ? 2 * (size_t)(cap) : 8);                       \
+            (cap) = (cap) ? 2 * (cap) : 8;                                                                             \
+        }                                                                                                              \
+        (v)[(n)++] = (value);                                                                                          \
     } while (0)
 void *arena_grow(Arena *a, void *old, size_t size, size_t n, size_t cap);
 
@@ -128,17 +128,17 @@ typedef struct Lexer {
     int64_t i;        /* of TOK_INT */
     double f;         /* of TOK_INT and TOK_FLOAT */
     Diag *diag;
-    bool failed;      /* once set, every lex_ function returns false and moves no more */
+    bool failed; /* once set, every lex_ function returns false and moves no more */
 } Lexer;
 
 void lex_open(Lexer *l, Arena *arena, const char *file, const char *text, Diag *d);
 void lex_next(Lexer *l);
-bool lex_is(const Lexer *l, const char *text);  /* current token is this name or punctuation */
-bool lex_take(Lexer *l, const char *text);      /* … and goes on if it is */
-bool lex_want(Lexer *l, const char *text);      /* … and is an error if it is not */
-bool lex_name(Lexer *l, const char **out);      /* a name is wanted */
+bool lex_is(const Lexer *l, const char *text);                /* current token is this name or punctuation */
+bool lex_take(Lexer *l, const char *text);                    /* … and goes on if it is */
+bool lex_want(Lexer *l, const char *text);                    /* … and is an error if it is not */
+bool lex_name(Lexer *l, const char **out);                    /* a name is wanted */
 bool lex_int(Lexer *l, int64_t lo, int64_t hi, int64_t *out); /* an integer in lo … hi; a leading '-' is fine */
-bool lex_number(Lexer *l, double *out);         /* int or float, a leading '-', inf, nan */
+bool lex_number(Lexer *l, double *out);                       /* int or float, a leading '-', inf, nan */
 bool lex_fail(Lexer *l, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* DIAG_SPEC, file:line: */
 
 #endif

@@ -22,7 +22,8 @@ static int cut_compare(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts, int n_cuts) {
+Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts,
+                   int n_cuts) {
     int64_t unit[MAX_CUTS + 2];
     int n = 0;
     for (int i = 0; i < n_cuts; i++) {
@@ -35,9 +36,12 @@ Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, in
     Affine sum = affine_const(0);
     int64_t above = extent;
     for (int i = 0; i <= n; i++) {
-        if (above % unit[i] != 0) diag_fail(l->d, DIAG_INTERNAL, "%s: blocks of %lld and %lld do not fit each other", l->k->name, (long long)above, (long long)unit[i]);
+        if (above % unit[i] != 0)
+            diag_fail(l->d, DIAG_INTERNAL, "%s: blocks of %lld and %lld do not fit each other", l->k->name,
+                      (long long)above, (long long)unit[i]);
         const char *loop = i == n ? name : i == 0 ? outer : arena_printf(l->a, "%s%d", outer, i);
-        sum = affine_add(l->a, sum, affine_scale(l->a, nest_loop(l, nest, loop, above / unit[i] ? above / unit[i] : 1), unit[i]));
+        sum = affine_add(l->a, sum,
+                         affine_scale(l->a, nest_loop(l, nest, loop, above / unit[i] ? above / unit[i] : 1), unit[i]));
         above = unit[i];
     }
     return sum;
@@ -75,7 +79,8 @@ void nest_result(Lower *l, Nest *nest, Index *index) {
     index->v[1] = nest_digits(l, &digits, "c", "C", t.axis[1].extent, cuts, n_cuts);
     int inner = blocked && digits.n > 0 ? 1 : 0;
     for (int i = 0; i < digits.n - inner; i++) nest->var[nest->n++] = digits.var[i];
-    for (int i = 2; i < t.rank; i++) index->v[i] = nest_loop(l, nest, spatial_name(i - 2, t.rank - 2), t.axis[i].extent);
+    for (int i = 2; i < t.rank; i++)
+        index->v[i] = nest_loop(l, nest, spatial_name(i - 2, t.rank - 2), t.axis[i].extent);
     for (int i = digits.n - inner; i < digits.n; i++) nest->var[nest->n++] = digits.var[i];
 }
 
@@ -182,7 +187,8 @@ static void lower_halo(Lower *l) {
                 const char *name = arena_printf(l->a, "e%c", y->letter);
                 int64_t extent = i == axis ? width : i < axis ? y->extent : y->extent + y->lo + y->hi;
                 int64_t base = i == axis ? (side ? x->lo + x->extent : 0) : i < axis ? y->lo : 0;
-                sub[i] = affine_offset(i == 0 ? nest_loop_always(l, &nest, name, extent) : nest_loop(l, &nest, name, extent), base);
+                sub[i] = affine_offset(
+                    i == 0 ? nest_loop_always(l, &nest, name, extent) : nest_loop(l, &nest, name, extent), base);
             }
             lower_emit(l, nest_close(l, &nest, stmt_store(l->k, l->out, sub, STORE_SET, expr_const(l->a, t->halo))));
         }
@@ -204,7 +210,8 @@ static void add_inputs(Lower *l, const Node *n, Node **args, int *count) {
         bool seen = group_has(l->group, n->in[i]);
         for (int j = 0; j < *count; j++) seen |= args[j] == n->in[i];
         if (!seen) {
-            const char *name = len == 1 && *p == 'y' ? "z" : arena_printf(l->a, "%.*s", (int)len, p); /* y is the result */
+            const char *name =
+                len == 1 && *p == 'y' ? "z" : arena_printf(l->a, "%.*s", (int)len, p); /* y is the result */
             bool taken = false;
             for (int j = 0; j < *count; j++) taken |= strcmp(l->k->buf[j].name, name) == 0;
             if (taken) name = arena_printf(l->a, "%s%d", name, *count + 1);

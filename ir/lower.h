@@ -14,12 +14,16 @@
 
 typedef struct Group {
     Node *anchor;
-    Node **tail; int n_tail; /* pointwise, each takes the value before it and perhaps others */
+    Node **tail;
+    int n_tail; /* pointwise, each takes the value before it and perhaps others */
 } Group;
 
 static inline Node *group_result(const Group *g) { return g->n_tail ? g->tail[g->n_tail - 1] : g->anchor; }
 
-typedef struct GroupList { Group *v; int n, cap; } GroupList;
+typedef struct GroupList {
+    Group *v;
+    int n, cap;
+} GroupList;
 
 typedef struct Lowered {
     Kernel *kernel;
@@ -35,16 +39,21 @@ typedef struct Lower {
     Arena *a;
     Kernel *k;
     const Group *group;
-    Node **arg;  /* [k->n_param] */
-    int out;     /* the result's buffer */
-    Diag *d;     /* a layout that cannot be lowered is noted here */
+    Node **arg; /* [k->n_param] */
+    int out;    /* the result's buffer */
+    Diag *d;    /* a layout that cannot be lowered is noted here */
 } Lower;
 
 /* Loops being opened, outermost first. */
-typedef struct Nest { int n, var[4 * MAX_AXES]; } Nest;
+typedef struct Nest {
+    int n, var[4 * MAX_AXES];
+} Nest;
 
 /* Logical subscripts of a tensor, in plain order (n c h w, o c h w). */
-typedef struct Index { int n; Affine v[MAX_AXES]; } Index;
+typedef struct Index {
+    int n;
+    Affine v[MAX_AXES];
+} Index;
 
 /* Opens a loop and gives its variable; nothing and 0 when extent is 1. */
 Affine nest_loop(Lower *l, Nest *nest, const char *name, int64_t extent);
@@ -52,7 +61,8 @@ Affine nest_loop(Lower *l, Nest *nest, const char *name, int64_t extent);
 Affine nest_loop_always(Lower *l, Nest *nest, const char *name, int64_t extent);
 /* Loops over 0 … extent−1 as digits: cuts[i] > 1 are block sizes in units of this loop that must not be
  * crossed; those that reach the extent are ignored. The innermost is called `name`, the outermost `outer`. */
-Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts, int n_cuts);
+Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts,
+                   int n_cuts);
 Stmt *nest_close(Lower *l, const Nest *nest, Stmt *body);
 /* Names of the spatial loops: "d" "h" "w" for axis i of n. */
 const char *spatial_name(int i, int n);

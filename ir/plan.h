@@ -31,19 +31,23 @@ typedef struct PlanBuf {
     const char *name; /* of the value it holds */
     Type type;
     Place place;
-    int64_t at;       /* ARENA, WEIGHTS: offset in bytes, 64-byte aligned; INPUT, OUTPUT: which one */
-    int first, last;  /* ARENA: steps that write it first and read it last */
+    int64_t at;      /* ARENA, WEIGHTS: offset in bytes, 64-byte aligned; INPUT, OUTPUT: which one */
+    int first, last; /* ARENA: steps that write it first and read it last */
 } PlanBuf;
 
 /* A box of memory elements of one buffer: lo[i] ≤ subscript i ≤ hi[i]. */
-typedef struct Box { int64_t lo[MAX_AXES], hi[MAX_AXES]; } Box;
+typedef struct Box {
+    int64_t lo[MAX_AXES], hi[MAX_AXES];
+} Box;
 
 /* What a kernel does with one parameter: an upper bound of what it reads and a lower bound of what
  * it certainly writes, both as unions of boxes. */
 typedef struct PlanArg {
     int rank;
-    Box *read;    int n_read, cap_read;
-    Box *written; int n_written, cap_written;
+    Box *read;
+    int n_read, cap_read;
+    Box *written;
+    int n_written, cap_written;
 } PlanArg;
 
 typedef struct PlanKernel {
@@ -59,18 +63,26 @@ typedef struct PlanStep {
     int *buf; /* into Plan.buf */
 } PlanStep;
 
-typedef struct PlanPort { const char *name; Type type; } PlanPort; /* an input or output: plain type */
+typedef struct PlanPort {
+    const char *name;
+    Type type;
+} PlanPort; /* an input or output: plain type */
 
 typedef struct Plan {
     Arena *arena;
     const char *name;
     int64_t arena_bytes, weight_bytes;
     int64_t live_bytes; /* the largest sum of buffers that are live at once: what the arena cannot be below */
-    PlanPort *input;    int n_input, cap_input;
-    PlanPort *output;   int n_output, cap_output;
-    PlanBuf *buf;       int n_buf, cap_buf;
-    PlanKernel *kernel; int n_kernel, cap_kernel;
-    PlanStep *step;     int n_step, cap_step;
+    PlanPort *input;
+    int n_input, cap_input;
+    PlanPort *output;
+    int n_output, cap_output;
+    PlanBuf *buf;
+    int n_buf, cap_buf;
+    PlanKernel *kernel;
+    int n_kernel, cap_kernel;
+    PlanStep *step;
+    int n_step, cap_step;
 } Plan;
 
 /* Gives every ARENA buffer its life from the steps, and its offset so that no two that live at the

@@ -100,7 +100,8 @@ static void add_ports(Build *b) {
     }
 }
 
-Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n, const Node ***buf_node, const int **kernel_of) {
+Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n,
+                 const Node ***buf_node, const int **kernel_of) {
     Plan *p = ARENA_NEW(a, Plan);
     p->arena = a;
     p->name = g->name;
@@ -116,7 +117,8 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
             PlanKernel facts = kernel_facts(a, lowered[i].kernel, scheduled[i]);
             ARENA_PUSH(a, p->kernel, p->n_kernel, p->cap_kernel, facts);
         }
-        PlanStep s = {lowered[i].kernel->name, kernel[i], lowered[i].kernel->n_param, ARENA_ARRAY(a, int, lowered[i].kernel->n_param)};
+        PlanStep s = {lowered[i].kernel->name, kernel[i], lowered[i].kernel->n_param,
+                      ARENA_ARRAY(a, int, lowered[i].kernel->n_param)};
         for (int j = 0; j < s.n_arg; j++) s.buf[j] = buf_of(&b, lowered[i].arg[j]);
         ARENA_PUSH(a, p->step, p->n_step, p->cap_step, s);
     }

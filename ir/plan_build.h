@@ -9,6 +9,7 @@
  * become WEIGHTS buffers. buf_node[b] is the node behind buffer b, kernel_of[i] the plan's kernel of group
  * i (equal kernels share one). `lowered` holds the plain kernels,
  * `scheduled` what will run. */
-Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n, const Node ***buf_node, const int **kernel_of);
+Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n,
+                 const Node ***buf_node, const int **kernel_of);
 
 #endif

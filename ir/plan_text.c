@@ -4,7 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *const places[] = {[PLACE_ARENA] = "arena", [PLACE_WEIGHTS] = "weights", [PLACE_INPUT] = "input", [PLACE_OUTPUT] = "output"};
+static const char *const places[] = {
+    [PLACE_ARENA] = "arena", [PLACE_WEIGHTS] = "weights", [PLACE_INPUT] = "input", [PLACE_OUTPUT] = "output"};
 
 /* As the lexer reads it; it cannot hold control characters: they become '?'. */
 static void print_string(Text *t, const char *s) {
@@ -25,7 +26,8 @@ static bool is_name(const char *s) {
 static void print_boxes(Text *t, const char *what, const Box *b, int n, int rank) {
     for (int i = 0; i < n; i++) {
         text_add(t, " %s [", what);
-        for (int j = 0; j < rank; j++) text_add(t, "%s%lld:%lld", j ? " " : "", (long long)b[i].lo[j], (long long)b[i].hi[j]);
+        for (int j = 0; j < rank; j++)
+            text_add(t, "%s%lld:%lld", j ? " " : "", (long long)b[i].lo[j], (long long)b[i].hi[j]);
         text_add(t, "]");
     }
 }
@@ -44,7 +46,8 @@ void plan_print(Text *t, const Plan *p) {
     text_add(t, "plan ");
     if (is_name(p->name)) text_add(t, "%s", p->name);
     else print_string(t, p->name);
-    text_add(t, " {\n    arena %lld\n    live %lld\n    weights %lld\n", (long long)p->arena_bytes, (long long)p->live_bytes, (long long)p->weight_bytes);
+    text_add(t, " {\n    arena %lld\n    live %lld\n    weights %lld\n", (long long)p->arena_bytes,
+             (long long)p->live_bytes, (long long)p->weight_bytes);
     print_ports(t, "input", p->input, p->n_input);
     print_ports(t, "output", p->output, p->n_output);
     for (int i = 0; i < p->n_buf; i++) {
@@ -95,19 +98,24 @@ static bool parse_number(Lexer *l, char letter, int n, int *out) {
     if (!lex_name(l, &name)) return false;
     int64_t v = 0;
     size_t digits = strspn(name + 1, "0123456789");
-    if (name[0] != letter || digits == 0 || digits > 9 || name[1 + digits]) return lex_fail(l, "%c0, %c1 … expected, '%s' found", letter, letter, name);
+    if (name[0] != letter || digits == 0 || digits > 9 || name[1 + digits])
+        return lex_fail(l, "%c0, %c1 … expected, '%s' found", letter, letter, name);
     for (size_t i = 1; i <= digits; i++) v = v * 10 + (name[i] - '0');
     if (v >= n) return lex_fail(l, "there is no %s", name);
     *out = (int)v;
     return true;
 }
 
-static bool parse_port(Lexer *l, PlanPort *p) { return parse_string(l, &p->name) && lex_want(l, ":") && type_parse(l, &p->type); }
+static bool parse_port(Lexer *l, PlanPort *p) {
+    return parse_string(l, &p->name) && lex_want(l, ":") && type_parse(l, &p->type);
+}
 
 static bool parse_buffer(Lexer *l, Plan *p) {
     PlanBuf b = {.first = -1, .last = -1};
     int number;
-    if (!parse_number(l, 'b', p->n_buf + 1, &number) || !parse_string(l, &b.name) || !lex_want(l, ":") || !type_parse(l, &b.type) || !lex_want(l, "at")) return false;
+    if (!parse_number(l, 'b', p->n_buf + 1, &number) || !parse_string(l, &b.name) || !lex_want(l, ":") ||
+        !type_parse(l, &b.type) || !lex_want(l, "at"))
+        return false;
     if (number != p->n_buf) return lex_fail(l, "buffers are numbered in order");
     const char *place;
     if (!lex_name(l, &place)) return false;
@@ -129,7 +137,9 @@ static bool parse_buffer(Lexer *l, Plan *p) {
 static bool parse_box(Lexer *l, int rank, Box *b) {
     if (!lex_want(l, "[")) return false;
     for (int i = 0; i < rank; i++)
-        if (!lex_int(l, 0, (int64_t)1 << 40, &b->lo[i]) || !lex_want(l, ":") || !lex_int(l, 0, (int64_t)1 << 40, &b->hi[i])) return false;
+        if (!lex_int(l, 0, (int64_t)1 << 40, &b->lo[i]) || !lex_want(l, ":") ||
+            !lex_int(l, 0, (int64_t)1 << 40, &b->hi[i]))
+            return false;
     return lex_want(l, "]");
 }
 

@@ -50,11 +50,15 @@ static bool boxes_inside(const Box *b, int n, const Type *t) {
 static int64_t buf_end(const PlanBuf *b) { return b->at + (int64_t)type_bytes(&b->type); }
 
 static bool share_memory(const PlanBuf *x, const PlanBuf *y) {
-    return x->place == y->place && (x->place == PLACE_ARENA || x->place == PLACE_WEIGHTS) && x->at < buf_end(y) && y->at < buf_end(x);
+    return x->place == y->place && (x->place == PLACE_ARENA || x->place == PLACE_WEIGHTS) && x->at < buf_end(y) &&
+           y->at < buf_end(x);
 }
 
 /* What earlier steps have written to buffer b and nothing else has overwritten since. */
-typedef struct Written { Box *v; int n, cap; } Written;
+typedef struct Written {
+    Box *v;
+    int n, cap;
+} Written;
 
 static const char *box_text(Arena *a, const Box *b, int rank) {
     Text t = {.arena = a};
@@ -68,8 +72,10 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
     const PlanKernel *k = &p->kernel[s->kernel];
     for (int i = 0; i < s->n_arg; i++) {
         const PlanBuf *b = &p->buf[s->buf[i]];
-        if (k->arg[i].rank != b->type.rank) return diag_fail(d, DIAG_INTERNAL, "plan: step %s: %s has another rank", s->name, b->name);
-        if (!boxes_inside(k->arg[i].read, k->arg[i].n_read, &b->type) || !boxes_inside(k->arg[i].written, k->arg[i].n_written, &b->type))
+        if (k->arg[i].rank != b->type.rank)
+            return diag_fail(d, DIAG_INTERNAL, "plan: step %s: %s has another rank", s->name, b->name);
+        if (!boxes_inside(k->arg[i].read, k->arg[i].n_read, &b->type) ||
+            !boxes_inside(k->arg[i].written, k->arg[i].n_written, &b->type))
             return diag_fail(d, DIAG_INTERNAL, "plan: step %s goes beyond %s", s->name, b->name);
         for (int j = 0; j < s->n_arg; j++) /* kernels are compiled for parameters that do not overlap */
             if (j != i && s->buf[j] == s->buf[i] && k->arg[i].n_written > 0)
@@ -79,15 +85,16 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
             /* a kernel may read what it has itself written before: its own nests are its verifier's */
             Written *w = &written[s->buf[i]];
             if (!boxes_cover(p->arena, w->v, w->n, &k->arg[i].read[r], k->arg[i].rank))
-                return diag_fail(d, DIAG_INTERNAL, "plan: step %s reads elements %s of %s that nothing has written", s->name,
-                                 box_text(p->arena, &k->arg[i].read[r], k->arg[i].rank), b->name);
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s reads elements %s of %s that nothing has written",
+                                 s->name, box_text(p->arena, &k->arg[i].read[r], k->arg[i].rank), b->name);
         }
     }
     for (int i = 0; i < s->n_arg; i++) {
         const PlanBuf *b = &p->buf[s->buf[i]];
         if (k->arg[i].n_written == 0) continue;
         if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT)
-            return diag_fail(d, DIAG_INTERNAL, "plan: step %s writes %s, which is no place to write to", s->name, b->name);
+            return diag_fail(d, DIAG_INTERNAL, "plan: step %s writes %s, which is no place to write to", s->name,
+                             b->name);
         for (int o = 0; o < p->n_buf; o++)
             if (o != s->buf[i] && share_memory(&p->buf[o], b)) written[o].n = 0;
         Written *w = &written[s->buf[i]];
@@ -99,7 +106,9 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
 static bool memory_verify(const Plan *p, Diag *d) {
     for (int i = 0; i < p->n_buf; i++) {
         const PlanBuf *b = &p->buf[i];
-        int64_t room = b->place == PLACE_ARENA ? p->arena_bytes : b->place == PLACE_WEIGHTS ? p->weight_bytes : INT64_MAX;
+        int64_t room = b->place == PLACE_ARENA     ? p->arena_bytes
+                       : b->place == PLACE_WEIGHTS ? p->weight_bytes
+                                                   : INT64_MAX;
         int ports = b->place == PLACE_INPUT ? p->n_input : b->place == PLACE_OUTPUT ? p->n_output : 1;
         bool port = b->place == PLACE_INPUT || b->place == PLACE_OUTPUT;
         if (b->at < 0 || (port ? b->at >= ports : buf_end(b) > room || b->at % PLAN_ALIGN))
@@ -109,7 +118,8 @@ static bool memory_verify(const Plan *p, Diag *d) {
         for (int j = 0; j < i; j++)
             if (share_memory(b, &p->buf[j]) &&
                 (b->place == PLACE_WEIGHTS || (b->first <= p->buf[j].last && p->buf[j].first <= b->last)))
-                return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory", p->buf[j].name, b->name);
+                return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory",
+                                 p->buf[j].name, b->name);
     }
     return true;
 }
@@ -134,7 +144,8 @@ bool plan_verify(const Plan *p, Diag *d) {
     for (int s = 0; s < p->n_step; s++) {
         const PlanStep *step = &p->step[s];
         for (int i = 0; i < step->n_arg; i++) {
-            if (step->buf[i] < 0 || step->buf[i] >= p->n_buf) return diag_fail(d, DIAG_INTERNAL, "plan: step %s: no such buffer", step->name);
+            if (step->buf[i] < 0 || step->buf[i] >= p->n_buf)
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s: no such buffer", step->name);
             const PlanBuf *b = &p->buf[step->buf[i]];
             if (b->place == PLACE_ARENA && (s < b->first || s > b->last))
                 return diag_fail(d, DIAG_INTERNAL, "plan: step %s uses %s outside its life", step->name, b->name);

@@ -60,7 +60,8 @@ static bool loop_sets_contiguous(const Choice *c, const Stmt *loop) {
 /* Steps address all loops of a name: every one of them must do. */
 static bool name_sets_contiguous(const Choice *c, const Stmt *s, const char *name) {
     for (; s; s = s->next) {
-        if (s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0 && !loop_sets_contiguous(c, s)) return false;
+        if (s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0 && !loop_sets_contiguous(c, s))
+            return false;
         if (!name_sets_contiguous(c, s->body, name)) return false;
     }
     return true;
@@ -71,7 +72,8 @@ static int64_t name_extent(const Choice *c, const Stmt *s, const char *name) {
     int64_t most = 0;
     for (; s; s = s->next) {
         int64_t inner = name_extent(c, s->body, name);
-        if (s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0 && choice_extent(c, s->var) > inner) inner = choice_extent(c, s->var);
+        if (s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0 && choice_extent(c, s->var) > inner)
+            inner = choice_extent(c, s->var);
         if (inner > most) most = inner;
     }
     return most;
@@ -84,7 +86,8 @@ static void sweep_vectors(Choice *c, const Stmt *s, const char **done, int *n_do
         sweep_vectors(c, s->body, done, n_done);
         if (s->kind != STMT_FOR || *n_done == MAX_PATH) continue;
         const char *name = choice_name(c, s->var);
-        bool good = choice_extent(c, s->var) > 1 && loop_sets_contiguous(c, s) && name_sets_contiguous(c, c->k->body, name);
+        bool good =
+            choice_extent(c, s->var) > 1 && loop_sets_contiguous(c, s) && name_sets_contiguous(c, c->k->body, name);
         for (int i = 0; i < *n_done; i++) good &= strcmp(done[i], name) != 0;
         if (!good) continue;
         done[(*n_done)++] = name;
@@ -108,7 +111,8 @@ static bool moves_all_targets(const Choice *c, const Stmt *s, int var) {
  * while one iteration does not become too little work. */
 static void sweep_par(Choice *c, const Stmt *nest) {
     int64_t work = 1, tasks = 1;
-    for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body) work *= choice_extent(c, s->var);
+    for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body)
+        work *= choice_extent(c, s->var);
     Text names = {.arena = c->a};
     for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body) {
         bool innermost = s->body->kind != STMT_FOR;

@@ -7,7 +7,10 @@
 enum { MAX_PATH = 24 };
 
 /* The loops around one store, outermost first. */
-typedef struct Path { int n, var[MAX_PATH]; const Stmt *store; } Path;
+typedef struct Path {
+    int n, var[MAX_PATH];
+    const Stmt *store;
+} Path;
 
 /* A schedule in the making. */
 typedef struct Choice {

@@ -15,16 +15,18 @@
 enum { SHORT_BODY = 4, MANY_POSITIONS = 8, MOST_TASKS = 1024 };
 
 typedef struct TileChoice {
-    int vec;     /* the vector loop … */
+    int vec;                       /* the vector loop … */
     int64_t vec_extent, vec_split; /* … split by this first; 0: whole */
-    int many;    /* several vectors for each x; −1 if none */
-    int position;/* several positions; −1 if none */
+    int many;                      /* several vectors for each x; −1 if none */
+    int position;                  /* several positions; −1 if none */
     int64_t n_many, n_position;
     double cost;
 } TileChoice;
 
 /* Registers that a vector of this many elements takes: whole ones, then a power of two each. */
-static int64_t vector_parts(int64_t width, int lanes) { return width / lanes + __builtin_popcountll((uint64_t)(width % lanes)); }
+static int64_t vector_parts(int64_t width, int lanes) {
+    return width / lanes + __builtin_popcountll((uint64_t)(width % lanes));
+}
 
 static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind == EXPR_LOAD) {
@@ -48,13 +50,16 @@ static double tile_step_cost(const Choice *c, int64_t many, int64_t positions, i
     return (fmas > least ? fmas : least) + loads;
 }
 
-static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors, bool weights) {
+static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors,
+                        bool weights) {
     double cost = 0;
     for (int r = 0; r < 2; r++)
         for (int q = 0; q < 2; q++) {
             int64_t many = r ? many_all % t->n_many : t->n_many, times = r ? 1 : many_all / t->n_many;
-            int64_t positions = q ? position_all % t->n_position : t->n_position, again = q ? 1 : position_all / t->n_position;
-            if (many > 0 && positions > 0) cost += (double)(times * again) * tile_step_cost(c, many, positions, vectors, weights);
+            int64_t positions = q ? position_all % t->n_position : t->n_position,
+                    again = q ? 1 : position_all / t->n_position;
+            if (many > 0 && positions > 0)
+                cost += (double)(times * again) * tile_step_cost(c, many, positions, vectors, weights);
         }
     return cost;
 }
@@ -62,7 +67,8 @@ static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, 
 static void choose_tile(const Choice *c, TileChoice *t, bool weights) {
     int lanes = target_lanes(c->t);
     int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = vector_parts(width, lanes);
-    int64_t many_all = t->many >= 0 ? choice_extent(c, t->many) : 1, position_all = t->position >= 0 ? choice_extent(c, t->position) : 1;
+    int64_t many_all = t->many >= 0 ? choice_extent(c, t->many) : 1,
+            position_all = t->position >= 0 ? choice_extent(c, t->position) : 1;
     /* Without broadcasts from memory as an operand (AVX-512's), each position needs a register for one, and
      * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
     int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
@@ -115,7 +121,9 @@ static int find_position(const Choice *c, const Path *p, int vec, int many) {
 }
 
 /* A loop that the tile splits: the names of its parts. NULL where there is no such loop. */
-typedef struct Parts { const char *outer, *inner; } Parts;
+typedef struct Parts {
+    const char *outer, *inner;
+} Parts;
 
 static Parts tile_split(Choice *c, int var, int64_t n) {
     if (var < 0 || n == 0) return (Parts){NULL, NULL};
@@ -146,7 +154,8 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
     t.many = find_many(c, p, vec);
     t.position = find_position(c, p, vec, t.many);
     const Expr *e = p->store->value;
-    bool weights = e->kind == EXPR_CALL && e->fn == FN_MUL && !(loads_follow(c, e->arg[0], vec, false) && loads_follow(c, e->arg[1], vec, false));
+    bool weights = e->kind == EXPR_CALL && e->fn == FN_MUL &&
+                   !(loads_follow(c, e->arg[0], vec, false) && loads_follow(c, e->arg[1], vec, false));
     if (t.vec_split > 0 && t.many < 0) { /* the vector loop's own blocks are the several vectors */
         int64_t blocks = t.vec_extent / lanes, most = t.position >= 0 ? 2 : 8;
         t.vec_split = lanes * (blocks < most ? blocks : most);
@@ -156,16 +165,22 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
     return t;
 }
 
-static bool is_reduction(const Choice *c, const Path *p, int i) { return i > 0 && choice_coef(c, p->store, p->var[i]) == 0; }
+static bool is_reduction(const Choice *c, const Path *p, int i) {
+    return i > 0 && choice_coef(c, p->store, p->var[i]) == 0;
+}
 
 /* The loops of the result outside the tile, in their order: blocks of output channels before positions, so
  * that their weights stay in the cache. Gives the innermost of them. */
-static const char *order_outside(const Choice *c, const Path *p, const TileChoice *t, Parts many, Parts position, Parts vec, Text *order) {
+static const char *order_outside(const Choice *c, const Path *p, const TileChoice *t, Parts many, Parts position,
+                                 Parts vec, Text *order) {
     const char *at = NULL;
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
         if (is_reduction(c, p, i)) continue;
-        const char *name = var == t->many ? many.outer : var == t->position ? position.outer : var == t->vec ? vec.outer : choice_name(c, var);
+        const char *name = var == t->many       ? many.outer
+                           : var == t->position ? position.outer
+                           : var == t->vec      ? vec.outer
+                                                : choice_name(c, var);
         if (!name) continue;
         text_add(order, " %s", name);
         at = name;
@@ -193,7 +208,8 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
             continue;
         }
         text_add(order, " %s", choice_name(c, var));
-        bool spills = t->position >= 0 && t->n_position > MANY_POSITIONS && window_overlaps(c, p->store->value, var, t->position);
+        bool spills =
+            t->position >= 0 && t->n_position > MANY_POSITIONS && window_overlaps(c, p->store->value, var, t->position);
         if (var == last && extent <= SHORT_BODY && !spills) unroll = choice_name(c, var);
     }
     return unroll;
@@ -215,7 +231,8 @@ static void par_outside(Choice *c, const Path *p, const TileChoice *t, Parts man
 
 void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     TileChoice t = plan_tile(c, p, vec);
-    Parts vector = tile_split(c, vec, t.vec_split), many = tile_split(c, t.many, t.n_many), position = tile_split(c, t.position, t.n_position);
+    Parts vector = tile_split(c, vec, t.vec_split), many = tile_split(c, t.many, t.n_many),
+          position = tile_split(c, t.position, t.n_position);
     if (!vector.inner) vector.inner = choice_name(c, vec);
     Text order = {.arena = c->a};
     const char *at = order_outside(c, p, &t, many, position, vector, &order);
@@ -234,6 +251,7 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
 
     int lanes = target_lanes(c->t);
     int64_t vectors = t.n_many * vector_parts(t.vec_split ? t.vec_split : t.vec_extent, lanes);
-    text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)vectors, (long long)t.n_position,
-             (long long)(t.vec_extent < lanes ? t.vec_extent : lanes), (long long)(vectors * t.n_position), c->t->vector_registers);
+    text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)vectors,
+             (long long)t.n_position, (long long)(t.vec_extent < lanes ? t.vec_extent : lanes),
+             (long long)(vectors * t.n_position), c->t->vector_registers);
 }

@@ -3,7 +3,10 @@
 #include <ctype.h>
 #include <string.h>
 
-static const struct { const char *name; size_t bytes; } dtypes[] = {[DT_F32] = {"f32", 4}};
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[] = {[DT_F32] = {"f32", 4}};
 
 enum { MAX_EXTENT = 1 << 30 };
 static const int64_t max_elements = (int64_t)1 << 40;
@@ -85,7 +88,8 @@ bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d) {
     for (int i = 0; letters[i]; i++) {
         if (i == MAX_AXES) return diag_fail(d, DIAG_UNSUPPORTED, "a tensor of more than %d axes", MAX_AXES);
         if (extents[i] < 1 || extents[i] > MAX_EXTENT)
-            return diag_fail(d, DIAG_SPEC, "extent %lld of axis %c is not in 1 … %d", (long long)extents[i], letters[i], MAX_EXTENT);
+            return diag_fail(d, DIAG_SPEC, "extent %lld of axis %c is not in 1 … %d", (long long)extents[i], letters[i],
+                             MAX_EXTENT);
         if (__builtin_mul_overflow(total, extents[i], &total) || total > max_elements)
             return diag_fail(d, DIAG_SPEC, "a tensor of more than 2^40 elements");
         t->axis[t->rank++] = (Axis){letters[i], (int32_t)extents[i], 0, 0};
@@ -126,8 +130,8 @@ static bool axis_parse(Lexer *l, Axis *a, int64_t *total) {
     int64_t extent = 0, lo = 0, hi = 0;
     for (size_t i = 1; i <= digits; i++) extent = extent * 10 + (name[i] - '0');
     if (extent < 1 || extent > MAX_EXTENT) return lex_fail(l, "extent of '%s' is not in 1 … %d", name, MAX_EXTENT);
-    if (lex_take(l, "<") &&
-        !(lex_int(l, 0, MAX_EXTENT / 4, &lo) && lex_want(l, ",") && lex_int(l, 0, MAX_EXTENT / 4, &hi) && lex_want(l, ">")))
+    if (lex_take(l, "<") && !(lex_int(l, 0, MAX_EXTENT / 4, &lo) && lex_want(l, ",") &&
+                              lex_int(l, 0, MAX_EXTENT / 4, &hi) && lex_want(l, ">")))
         return false;
     if (__builtin_mul_overflow(*total, extent + lo + hi, total) || *total > max_elements)
         return lex_fail(l, "a tensor of more than 2^40 elements");
@@ -155,7 +159,9 @@ bool type_parse(Lexer *l, Type *type) {
 }
 
 /* How one logical axis moves through memory: `outer` a block, `inner` an element within it. */
-typedef struct AxisWalk { int64_t extent, block, outer, inner; } AxisWalk;
+typedef struct AxisWalk {
+    int64_t extent, block, outer, inner;
+} AxisWalk;
 
 static int64_t *offsets_fill(const AxisWalk *axis, int rank, int64_t base, int64_t *out) {
     if (rank == 0) {
@@ -186,7 +192,8 @@ void type_offsets(const Type *t, int64_t *position) {
     for (int i = 0; i < plain.rank; i++) {
         char small = plain.axis[i].letter;
         int outer = type_find(t, (char)toupper((unsigned char)small)), inner = type_find(t, small);
-        walk[i] = (AxisWalk){plain.axis[i].extent, type_block(t, small), stride[outer < 0 ? inner : outer], inner < 0 ? 0 : stride[inner]};
+        walk[i] = (AxisWalk){plain.axis[i].extent, type_block(t, small), stride[outer < 0 ? inner : outer],
+                             inner < 0 ? 0 : stride[inner]};
     }
     offsets_fill(walk, plain.rank, base, position);
 }

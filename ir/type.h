@@ -19,8 +19,8 @@ enum { MAX_AXES = 10, MAX_SPATIAL = 3 };
 
 typedef struct Axis {
     char letter;
-    int32_t extent;  /* ≥ 1, without the halo */
-    int32_t lo, hi;  /* halo before and after, ≥ 0 */
+    int32_t extent; /* ≥ 1, without the halo */
+    int32_t lo, hi; /* halo before and after, ≥ 0 */
 } Axis;
 
 typedef struct Type {

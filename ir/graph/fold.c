@@ -5,8 +5,9 @@
  *
  *   y: batchnorm(x, …)    →    y: scaleshift(x, s, bnshift(beta, mean, s))
  *
- * Needs nothing. The first form when nobody else uses the convolution (or dense layer). The constant
- * nodes are evaluated in double when weights are packed and rounded once. Sets: no BATCHNORM is left. */
+ * Needs nothing. The first form when nobody else uses the convolution (or dense layer) and its weight
+ * and bias are constants. The constant nodes are evaluated in double when weights are packed and rounded
+ * once. Sets: no BATCHNORM is left. */
 #include "ir/passes.h"
 
 static Node *insert(Graph *g, Node *before, Op op, const char *suffix, Node *const *in, int n_in, const AttrAny *attr) {
@@ -17,7 +18,10 @@ static Node *insert(Graph *g, Node *before, Op op, const char *suffix, Node *con
 }
 
 static bool takes_scale(const Graph *g, const Node *x) {
-    return (x->op == OP_CONV || x->op == OP_DENSE) && graph_count_uses(g, x) == 1;
+    if ((x->op != OP_CONV && x->op != OP_DENSE) || graph_count_uses(g, x) != 1) return false;
+    for (int i = 1; i < x->n_in; i++)
+        if (!graph_is_constant(x->in[i])) return false;
+    return true;
 }
 
 static void fold_batchnorm(Graph *g, Node *bn) {
@@ -29,7 +33,8 @@ static void fold_batchnorm(Graph *g, Node *bn) {
     bool into = takes_scale(g, x);
     bool has_bias = into && x->n_in > 2;
     attr_defaults(OP_BNSHIFT, &attr);
-    Node *shift = insert(g, bn, OP_BNSHIFT, "shift", (Node *[]){beta, mean, scale, has_bias ? x->in[2] : NULL}, has_bias ? 4 : 3, &attr);
+    Node *shift = insert(g, bn, OP_BNSHIFT, "shift", (Node *[]){beta, mean, scale, has_bias ? x->in[2] : NULL},
+                         has_bias ? 4 : 3, &attr);
     if (into) {
         attr_defaults(OP_SCALEROWS, &attr);
         Node *weight = insert(g, bn, OP_SCALEROWS, "rows", (Node *[]){x->in[1], scale}, 2, &attr);

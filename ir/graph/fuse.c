@@ -21,9 +21,7 @@ static Node *only_user(const Graph *g, const Node *x) {
 static bool can_be_tail(const Node *n) { return (op_table[n->op].flags & OPF_POINTWISE) != 0; }
 static bool can_lead(const Node *n) { return (op_table[n->op].flags & (OPF_ANCHOR | OPF_POINTWISE)) != 0; }
 
-static int by_result(const void *a, const void *b) {
-    return group_result(a)->id - group_result(b)->id;
-}
+static int by_result(const void *a, const void *b) { return group_result(a)->id - group_result(b)->id; }
 
 static bool can_lower(Graph *g, const Group *group) {
     Lowered out;

@@ -98,7 +98,8 @@ static bool halo_needed(const Node *n, Halo *h) {
     type_spatial(&n->type, out);
     bool any = false;
     for (int i = 0; i < h->n; i++) {
-        int64_t last = (int64_t)(out[i].extent - 1) * stride->v[i] + (int64_t)(kernel->v[i] - 1) * dilation->v[i] - pad->lo[i];
+        int64_t last =
+            (int64_t)(out[i].extent - 1) * stride->v[i] + (int64_t)(kernel->v[i] - 1) * dilation->v[i] - pad->lo[i];
         h->lo[i] = pad->lo[i];
         h->hi[i] = last >= in[i].extent ? (int32_t)(last - in[i].extent + 1) : 0;
         any |= h->lo[i] || h->hi[i];
@@ -165,9 +166,11 @@ static bool wants_blocks(const Graph *g, const Node *user, int lanes) {
 
 /* ---- weights ------------------------------------------------------------------------------------ */
 
-/* conv: [o c h w] → [O C h w c o16], as the blocks of its output and input say; dense: [O c o16]. */
+/* conv: [o c h w] → [O C h w c o16], as the blocks of its output and input say; dense: [O c o16]. Only what
+ * is packed before any run: a weight that the network computes is read as it lies. */
 static void pack_weight(Graph *g, Node *n, int lanes) {
     Node *w = n->in[1];
+    if (!graph_is_constant(w)) return;
     Type plain = type_plain(&w->type), t = {.dtype = plain.dtype};
     int64_t out = plain.axis[0].extent, in = plain.axis[1].extent;
     int64_t o_block = type_block(&n->type, 'c'), c_block = type_block(&n->in[0]->type, 'c');
@@ -187,7 +190,7 @@ static void plain_outputs(Graph *g) {
     for (int i = 0; i < g->n_out; i++) {
         Node *n = g->out[i].node;
         Type plain = type_plain(&n->type);
-        bool own = n->op != OP_INPUT && !graph_is_constant(n); /* a value that a kernel writes … */
+        bool own = n->op != OP_INPUT && !graph_is_constant(n);  /* a value that a kernel writes … */
         for (int j = 0; j < i; j++) own &= g->out[j].node != n; /* … to one place */
         if (own && type_equal(&plain, &n->type)) continue;
         Node *r = insert_relayout(g, NULL, n, "plain", &plain);

@@ -125,7 +125,10 @@ const Expr *expr_call(Arena *a, Fn fn, const Expr *x, const Expr *y, const Expr 
     return e;
 }
 
-static const struct { const char *name; int args; } fns[FN_COUNT] = {
+static const struct {
+    const char *name;
+    int args;
+} fns[FN_COUNT] = {
 #define X(id, text, n) [FN_##id] = {text, n},
     LOOP_FNS(X)
 #undef X

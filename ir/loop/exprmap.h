@@ -7,7 +7,10 @@
 
 typedef struct ExprMap {
     Arena *arena;
-    struct ExprSlot { const Expr *key; int value; } *slot; /* open addressing, cap a power of two */
+    struct ExprSlot {
+        const Expr *key;
+        int value;
+    } * slot; /* open addressing, cap a power of two */
     size_t n, cap;
 } ExprMap;
 

@@ -31,7 +31,8 @@ static bool step_mark(Kernel *k, Lexer *l, Mark mark, Diag *d) {
         if (!loops_replace(k, l->text, mark_loop, &mark, d)) return false;
         lex_next(l);
     }
-    if (unrolled(k, k->body) > 1024) return diag_fail(d, DIAG_SPEC, "a statement would be written out more than 1024 times");
+    if (unrolled(k, k->body) > 1024)
+        return diag_fail(d, DIAG_SPEC, "a statement would be written out more than 1024 times");
     return true;
 }
 

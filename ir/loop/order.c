@@ -19,10 +19,20 @@
 
 #include <string.h>
 
-typedef struct Leaf { const Stmt *store; const Stmt *path[MAX_AXES * 4]; int depth; } Leaf;
-typedef struct LeafList { Leaf *v; int n, cap; } LeafList;
+typedef struct Leaf {
+    const Stmt *store;
+    const Stmt *path[MAX_AXES * 4];
+    int depth;
+} Leaf;
+typedef struct LeafList {
+    Leaf *v;
+    int n, cap;
+} LeafList;
 
-typedef struct Order { const char **name; int n, cap; } Order;
+typedef struct Order {
+    const char **name;
+    int n, cap;
+} Order;
 
 static int order_rank(const Order *o, const char *name) {
     for (int i = 0; i < o->n; i++)
@@ -40,13 +50,17 @@ static bool leaves_collect(Kernel *k, const Stmt *s, Leaf *path, LeafList *out, 
             break;
         }
         case STMT_FOR:
-            if (s->mark != MARK_FOR) return diag_fail(d, DIAG_SPEC, "loop %s is marked already: order comes before par, unroll and vec", k->var[s->var].name);
-            if (path->depth == (int)COUNT_OF(path->path)) return diag_fail(d, DIAG_SPEC, "more than %d loops deep", (int)COUNT_OF(path->path));
+            if (s->mark != MARK_FOR)
+                return diag_fail(d, DIAG_SPEC, "loop %s is marked already: order comes before par, unroll and vec",
+                                 k->var[s->var].name);
+            if (path->depth == (int)COUNT_OF(path->path))
+                return diag_fail(d, DIAG_SPEC, "more than %d loops deep", (int)COUNT_OF(path->path));
             path->path[path->depth++] = s;
             if (!leaves_collect(k, s->body, path, out, d)) return false;
             path->depth--;
             break;
-        case STMT_ALLOC: return diag_fail(d, DIAG_SPEC, "%s is staged already: order comes before stage", k->buf[s->buf].name);
+        case STMT_ALLOC:
+            return diag_fail(d, DIAG_SPEC, "%s is staged already: order comes before stage", k->buf[s->buf].name);
         }
     }
     return true;
@@ -70,7 +84,8 @@ static bool pair_keeps(Kernel *k, const Leaf *x, const Access *ax, const Leaf *y
         if (leaf_has(y, x->path[i])) vars[n++] = x->path[i]->var;
     int differs = loops_differ(k, ax, ay, vars, n);
     if (differs < 0) return true;
-    return diag_fail(d, DIAG_SPEC, "%s is used again in each iteration of loop %s, so its order cannot change", buf, k->var[differs].name);
+    return diag_fail(d, DIAG_SPEC, "%s is used again in each iteration of loop %s, so its order cannot change", buf,
+                     k->var[differs].name);
 }
 
 static void leaf_accesses(Kernel *k, const Leaf *leaf, AccessList *out) {

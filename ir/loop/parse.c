@@ -92,8 +92,10 @@ static bool parse_store(Parser *p, const char *name, Stmt **out) {
 
 /* No word is reserved: a name before '[' is a buffer. */
 static bool parse_stmt(Parser *p, Stmt **out) {
-    static const struct { const char *word; Mark mark; } loops[] = {
-        {"for", MARK_FOR}, {"par", MARK_PAR}, {"unroll", MARK_UNROLL}, {"vec", MARK_VEC}};
+    static const struct {
+        const char *word;
+        Mark mark;
+    } loops[] = {{"for", MARK_FOR}, {"par", MARK_PAR}, {"unroll", MARK_UNROLL}, {"vec", MARK_VEC}};
     const char *word;
     if (p->l->kind != TOK_NAME) return lex_fail(p->l, "a statement expected, '%.80s' found", p->l->text);
     if (!lex_name(p->l, &word)) return false;
@@ -176,7 +178,8 @@ static bool parse_steps(Parser *p) {
     if (!lex_want(l, "{")) return false;
     for (; !lex_is(l, "}"); lex_next(l)) {
         if (l->kind == TOK_END || l->kind == TOK_STRING || lex_is(l, "{"))
-            return lex_fail(l, "'}' expected after the steps, '%.80s' found", l->kind == TOK_END ? "end of text" : l->text);
+            return lex_fail(l, "'}' expected after the steps, '%.80s' found",
+                            l->kind == TOK_END ? "end of text" : l->text);
         if (lex_is(l, ";")) {
             start = true;
             continue;

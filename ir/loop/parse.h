@@ -34,8 +34,8 @@ typedef struct Named { /* a binding of the store being read */
 typedef struct Parser {
     Lexer *l;
     Arena *arena;
-    Kernel *k; /* NULL: a formula, whose names are the bindings and nothing else */
-    int loop[MAX_NESTING], n_loop;  /* variables of the enclosing loops, outermost first */
+    Kernel *k;                       /* NULL: a formula, whose names are the bindings and nothing else */
+    int loop[MAX_NESTING], n_loop;   /* variables of the enclosing loops, outermost first */
     int alive[MAX_NESTING], n_alive; /* registers and scratch buffers of the enclosing statements */
     int nesting;
     int expr_depth; /* recursion now */

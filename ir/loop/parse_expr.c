@@ -133,7 +133,11 @@ static Sized parse_args(Parser *p, Fn fn) {
 }
 
 static bool parse_comparison(Parser *p, Fn *fn, bool *swap) {
-    static const struct { const char *text; Fn fn; bool swap; } row[] = {
+    static const struct {
+        const char *text;
+        Fn fn;
+        bool swap;
+    } row[] = {
         {"<", FN_LT, false}, {"<=", FN_LE, false}, {"==", FN_EQ, false}, {">", FN_LT, true}, {">=", FN_LE, true}};
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         *fn = row[i].fn;
@@ -200,7 +204,8 @@ static Sized parse_bound(Parser *p, const char *name) {
         if (strcmp(p->bound[i].name, name) == 0) return p->bound[i].value;
     if (strcmp(name, "inf") == 0) return leaf(expr_const(p->arena, INFINITY));
     if (strcmp(name, "nan") == 0) return leaf(expr_const(p->arena, NAN));
-    lex_fail(p->l, p->k ? "'%.80s' is not defined (a loop variable as a value is index(%.80s))" : "'%.80s' is not defined",
+    lex_fail(p->l,
+             p->k ? "'%.80s' is not defined (a loop variable as a value is index(%.80s))" : "'%.80s' is not defined",
              name, name);
     return no_expr;
 }

@@ -105,23 +105,15 @@ static void print_call(Printer *p, const Expr *e) {
 
 static void print_node(Printer *p, const Expr *e) {
     switch (e->kind) {
-    case EXPR_CONST:
-        text_add_float(p->t, e->value);
-        break;
-    case EXPR_LOAD:
-        print_access(p, p->k->buf[e->buf].name, e->sub, p->k->buf[e->buf].type.rank);
-        break;
+    case EXPR_CONST: text_add_float(p->t, e->value); break;
+    case EXPR_LOAD: print_access(p, p->k->buf[e->buf].name, e->sub, p->k->buf[e->buf].type.rank); break;
     case EXPR_INDEX:
         text_add(p->t, "index(");
         print_affine(p, e->sub);
         text_add(p->t, ")");
         break;
-    case EXPR_TABLE:
-        print_access(p, p->k->table[e->buf].name, e->sub, 1);
-        break;
-    case EXPR_CALL:
-        print_call(p, e);
-        break;
+    case EXPR_TABLE: print_access(p, p->k->table[e->buf].name, e->sub, 1); break;
+    case EXPR_CALL: print_call(p, e); break;
     }
 }
 
@@ -212,15 +204,9 @@ static void print_list(Printer *p, const Stmt *s, int indent) {
     for (; s; s = s->next) {
         print_line(p, indent);
         switch (s->kind) {
-        case STMT_FOR:
-            print_loops(p, s, indent);
-            break;
-        case STMT_STORE:
-            print_store(p, s);
-            break;
-        case STMT_ALLOC:
-            print_alloc(p, s, indent);
-            break;
+        case STMT_FOR: print_loops(p, s, indent); break;
+        case STMT_STORE: print_store(p, s); break;
+        case STMT_ALLOC: print_alloc(p, s, indent); break;
         }
     }
 }

@@ -88,7 +88,10 @@ bool *vars_bound(Arena *a, const Kernel *k, const Stmt *body) {
 
 /* ---- rewriting ------------------------------------------------------------------------------ */
 
-typedef struct Memo { const Expr *from, *to; struct Memo *next; } Memo;
+typedef struct Memo {
+    const Expr *from, *to;
+    struct Memo *next;
+} Memo;
 
 static const Affine *subs_rewrite(Rewrite *r, int *buf, const Affine *sub, int rank) {
     if (r->var >= 0) {
@@ -203,7 +206,8 @@ static const char *buf_fresh_name(Kernel *k, const char *wanted) {
 
 enum { MAX_REGISTER_BYTES = 16 * 1024 };
 
-int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES], Diag *d) {
+int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES],
+                  Diag *d) {
     const Type *t = &k->buf[buf].type;
     Type reg = {.dtype = t->dtype};
     if (extra > 0) {
@@ -223,7 +227,8 @@ int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_
         reg.axis[reg.rank++] = (Axis){t->axis[i].letter, (int32_t)tile->extent[i], 0, 0};
     }
     if (type_bytes(&reg) > MAX_REGISTER_BYTES) {
-        diag_fail(d, DIAG_SPEC, "the tile would take %zu bytes, at most %d are for registers", type_bytes(&reg), MAX_REGISTER_BYTES);
+        diag_fail(d, DIAG_SPEC, "the tile would take %zu bytes, at most %d are for registers", type_bytes(&reg),
+                  MAX_REGISTER_BYTES);
         return -1;
     }
     return kernel_add_buf(k, buf_fresh_name(k, name), BUF_REG, &reg);
@@ -237,7 +242,8 @@ static void loop_names(const Kernel *k, const Stmt *s, Text *t) {
             const char *name = k->var[s->var].name;
             const char *seen = t->n ? strstr(t->v, name) : NULL;
             size_t len = strlen(name);
-            while (seen && ((seen != t->v && seen[-1] != ' ') || (seen[len] != ' ' && seen[len] != '\0'))) seen = strstr(seen + 1, name);
+            while (seen && ((seen != t->v && seen[-1] != ' ') || (seen[len] != ' ' && seen[len] != '\0')))
+                seen = strstr(seen + 1, name);
             if (!seen) text_add(t, "%s%s", t->n ? " " : "", name);
         }
         loop_names(k, s->body, t);

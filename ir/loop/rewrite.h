@@ -6,15 +6,21 @@
 
 /* One reference to a buffer in a nest. */
 typedef struct Access {
-    const Stmt *stmt;  /* the store it belongs to */
+    const Stmt *stmt; /* the store it belongs to */
     const Affine *sub;
     int buf;
-    bool write;        /* the store's target; += and max= read it as well */
+    bool write; /* the store's target; += and max= read it as well */
 } Access;
 
-typedef struct AccessList { Access *v; int n, cap; } AccessList;
+typedef struct AccessList {
+    Access *v;
+    int n, cap;
+} AccessList;
 
-typedef struct ExprList { const Expr **v; int n, cap; } ExprList;
+typedef struct ExprList {
+    const Expr **v;
+    int n, cap;
+} ExprList;
 
 /* The nodes of an expression, each once, arguments before their users. */
 void expr_collect(Arena *a, const Expr *e, ExprList *out);
@@ -34,9 +40,10 @@ bool *vars_bound(Arena *a, const Kernel *k, const Stmt *body);
  * the statement list; DAG sharing is kept. */
 typedef struct Rewrite {
     Kernel *k;
-    int var; Affine by;  /* var < 0: none */
-    int from;            /* < 0: none */
-    int to;              /* the buffer that takes its place … */
+    int var;
+    Affine by;                                                  /* var < 0: none */
+    int from;                                                   /* < 0: none */
+    int to;                                                     /* the buffer that takes its place … */
     const Affine *(*map)(struct Rewrite *r, const Affine *sub); /* … and its subscripts */
     void *ctx;
 } Rewrite;
@@ -57,7 +64,8 @@ bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile 
 /* A REG buffer for it: the axes of extent above 1 (or one of extent 1), with the buffer's letters;
  * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this
  * extent first. −1 with a message if it would be too large or have too many axes. */
-int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES], Diag *d);
+int tile_register(Kernel *k, int buf, const Tile *tile, const char *name, int64_t extra, int axis_of[MAX_AXES],
+                  Diag *d);
 
 /* Calls fn on every loop with this name; fn returns the list that takes its place, NULL if it failed.
  * False when fn failed or no such loop is there (message with the loops there are). */

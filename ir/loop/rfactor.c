@@ -65,7 +65,8 @@ static Stmt *with_loops(Kernel *k, const Stmt *body, const Stmt *store, int rank
 static const Expr *join(Kernel *k, const Factor *f, const Stmt *store, int64_t lo, int64_t hi) {
     if (hi - lo == 1) return expr_load(k, f->reg, factor_sub(k, f, store->sub, affine_const(lo)));
     int64_t mid = lo + (hi - lo + 1) / 2;
-    return expr_call(k->arena, store->op == STORE_ADD ? FN_ADD : FN_MAX, join(k, f, store, lo, mid), join(k, f, store, mid, hi), NULL, NULL);
+    return expr_call(k->arena, store->op == STORE_ADD ? FN_ADD : FN_MAX, join(k, f, store, lo, mid),
+                     join(k, f, store, mid, hi), NULL, NULL);
 }
 
 /* for ci width { body with the loop's variable at outer·k + base + ci, target part[ci, …] } */
@@ -116,7 +117,8 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     int outer = kernel_add_var(k, k->var[loop->var].name, extent / f->k);
     Affine base = affine_scale(a, affine_var(a, outer), f->k);
     list = stmt_append(list, stmt_for(k, outer, MARK_FOR, part_loop(k, f, loop, store, base, f->k)));
-    if (extent % f->k) list = stmt_append(list, part_loop(k, f, loop, store, affine_const(extent - extent % f->k), extent % f->k));
+    if (extent % f->k)
+        list = stmt_append(list, part_loop(k, f, loop, store, affine_const(extent - extent % f->k), extent % f->k));
     Stmt *joined = stmt_store(k, f->buf, store->sub, store->op, join(k, f, store, 0, f->k));
     list = stmt_append(list, stmt_fresh(k, with_loops(k, loop->body, store, rank, joined)));
     return stmt_alloc(k, f->reg, list);

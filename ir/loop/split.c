@@ -9,9 +9,13 @@
 
 #include <string.h>
 
-typedef struct Split { int64_t factor; const char *outer, *inner; } Split;
+typedef struct Split {
+    int64_t factor;
+    const char *outer, *inner;
+} Split;
 
-static Stmt *split_part(Kernel *k, const Stmt *loop, const Split *s, int64_t base, int64_t n, int64_t width, bool copy) {
+static Stmt *split_part(Kernel *k, const Stmt *loop, const Split *s, int64_t base, int64_t n, int64_t width,
+                        bool copy) {
     Arena *a = k->arena;
     int outer = kernel_add_var(k, s->outer, n), inner = kernel_add_var(k, s->inner, width);
     Affine by = affine_add(a, affine_scale(a, affine_var(a, outer), width), affine_var(a, inner));
@@ -47,11 +51,13 @@ static Stmt *split_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
 bool step_split(Kernel *k, Lexer *l, Diag *d) {
     Split s;
     const char *name;
-    if (!lex_name(l, &name) || !lex_int(l, 1, 1 << 30, &s.factor) || !lex_want(l, "->") || !lex_name(l, &s.outer) || !lex_name(l, &s.inner))
+    if (!lex_name(l, &name) || !lex_int(l, 1, 1 << 30, &s.factor) || !lex_want(l, "->") || !lex_name(l, &s.outer) ||
+        !lex_name(l, &s.inner))
         return false;
     if (strcmp(s.outer, s.inner) == 0) return diag_fail(d, DIAG_SPEC, "both parts are called %s", s.outer);
     for (int i = 0; i < k->n_var; i++)
-        if (strcmp(k->var[i].name, name) != 0 && (strcmp(k->var[i].name, s.outer) == 0 || strcmp(k->var[i].name, s.inner) == 0))
+        if (strcmp(k->var[i].name, name) != 0 &&
+            (strcmp(k->var[i].name, s.outer) == 0 || strcmp(k->var[i].name, s.inner) == 0))
             return diag_fail(d, DIAG_SPEC, "there is a loop %s already", k->var[i].name);
     return loops_replace(k, name, split_loop, &s, d);
 }

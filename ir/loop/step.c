@@ -4,17 +4,34 @@
 
 #include <string.h>
 
-static const struct { const char *name; bool (*apply)(Kernel *, Lexer *, Diag *); } steps[] = {
-    {"split", step_split}, {"order", step_order}, {"stage", step_stage}, {"rfactor", step_rfactor},
+static const struct {
+    const char *name;
+    bool (*apply)(Kernel *, Lexer *, Diag *);
+} steps[] = {
+    {"split", step_split}, {"order", step_order},   {"stage", step_stage}, {"rfactor", step_rfactor},
     {"par", step_par},     {"unroll", step_unroll}, {"vec", step_vec},
 };
+
+/* A split with a rest makes two of each statement in the loop, so a chain of them could make millions. */
+enum { MAX_STORES = 2048 };
+
+static int stores(const Stmt *s) {
+    int n = 0;
+    for (; s; s = s->next) n += s->kind == STMT_STORE ? 1 : stores(s->body);
+    return n;
+}
+
+static bool small_enough(const Kernel *k, Diag *d) {
+    return stores(k->body) <= MAX_STORES ||
+           diag_fail(d, DIAG_SPEC, "the kernel would have more than %d statements", MAX_STORES);
+}
 
 static bool step_apply(Kernel *k, Lexer *l, Diag *d) {
     const char *names[COUNT_OF(steps)];
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         names[i] = steps[i].name;
         if (!lex_take(l, steps[i].name)) continue;
-        return steps[i].apply(k, l, d) && !l->failed && kernel_verify(k, d);
+        return steps[i].apply(k, l, d) && !l->failed && small_enough(k, d) && kernel_verify(k, d);
     }
     const char *near = l->kind == TOK_NAME ? text_nearest(l->text, names, COUNT_OF(names)) : NULL;
     if (near) return diag_fail(d, DIAG_SPEC, "no such step; did you mean %s?", near);

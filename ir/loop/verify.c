@@ -31,8 +31,8 @@ enum { MAX_LOOPS = 64 };
 
 typedef struct Proof {
     const Kernel *k;
-    const bool *inner;           /* loops inside the body: free on both sides; NULL: all the others */
-    const int *vars;             /* the loops to be proved independent */
+    const bool *inner; /* loops inside the body: free on both sides; NULL: all the others */
+    const int *vars;   /* the loops to be proved independent */
     int n;
     bool proved[MAX_LOOPS];
 } Proof;
@@ -148,13 +148,14 @@ static bool check_sub(Walk *w, const char *what, const Affine *x, int64_t extent
     if (!check_live(w, what, x)) return false;
     affine_range(w->k, x, &lo, &hi);
     if (lo < 0 || hi >= extent)
-        return verify_fail(w->k, w->d, "a subscript of %s along axis %c runs over %lld … %lld, the extent is %lld", what, axis,
-                           (long long)lo, (long long)hi, (long long)extent);
+        return verify_fail(w->k, w->d, "a subscript of %s along axis %c runs over %lld … %lld, the extent is %lld",
+                           what, axis, (long long)lo, (long long)hi, (long long)extent);
     return true;
 }
 
 static bool check_access(Walk *w, int buf, const Affine *sub) {
-    if (buf < 0 || buf >= w->k->n_buf || !w->buf_live[buf]) return verify_fail(w->k, w->d, "a buffer is used outside its life");
+    if (buf < 0 || buf >= w->k->n_buf || !w->buf_live[buf])
+        return verify_fail(w->k, w->d, "a buffer is used outside its life");
     const Buf *b = &w->k->buf[buf];
     for (int i = 0; i < b->type.rank; i++)
         if (!check_sub(w, b->name, &sub[i], b->type.axis[i].extent, b->type.axis[i].letter)) return false;
@@ -180,22 +181,29 @@ static bool check_store(Walk *w, const Stmt *s) {
     for (int i = 0; i < nodes.n; i++)
         if (!check_expr(w, nodes.v[i])) return false;
     if (!check_access(w, s->buf, s->sub)) return false;
-    if (w->k->buf[s->buf].kind == BUF_IN) return verify_fail(w->k, w->d, "a store to the input %s", w->k->buf[s->buf].name);
+    if (w->k->buf[s->buf].kind == BUF_IN)
+        return verify_fail(w->k, w->d, "a store to the input %s", w->k->buf[s->buf].name);
     return true;
 }
 
 static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
-    if (s->var < 0 || s->var >= w->k->n_var || w->var_seen[s->var]) return verify_fail(w->k, w->d, "two loops share a variable");
+    if (s->var < 0 || s->var >= w->k->n_var || w->var_seen[s->var])
+        return verify_fail(w->k, w->d, "two loops share a variable");
     for (int i = 0; i < w->k->n_var; i++)
         if (w->var_live[i] && strcmp(w->k->var[i].name, w->k->var[s->var].name) == 0)
             return verify_fail(w->k, w->d, "loop %s is inside another one of that name", w->k->var[s->var].name);
     if (!s->body) return verify_fail(w->k, w->d, "loop %s is empty", w->k->var[s->var].name);
     if (s->mark == MARK_PAR && !par_may)
-        return verify_fail(w->k, w->d, "par loop %s is not outermost: par loops come first, each alone in the one around it", w->k->var[s->var].name);
+        return verify_fail(w->k, w->d,
+                           "par loop %s is not outermost: par loops come first, each alone in the one around it",
+                           w->k->var[s->var].name);
     if (s->mark != MARK_VEC) return true;
-    if (w->k->var[s->var].extent > 64) return verify_fail(w->k, w->d, "vec loop %s has %lld iterations, at most 64 can be", w->k->var[s->var].name, (long long)w->k->var[s->var].extent);
+    if (w->k->var[s->var].extent > 64)
+        return verify_fail(w->k, w->d, "vec loop %s has %lld iterations, at most 64 can be", w->k->var[s->var].name,
+                           (long long)w->k->var[s->var].extent);
     for (const Stmt *b = s->body; b; b = b->next)
-        if (b->kind != STMT_STORE) return verify_fail(w->k, w->d, "vec loop %s is not innermost", w->k->var[s->var].name);
+        if (b->kind != STMT_STORE)
+            return verify_fail(w->k, w->d, "vec loop %s is not innermost", w->k->var[s->var].name);
     return loops_independent(w->k, s->body, &s->var, 1, w->d);
 }
 
@@ -209,7 +217,8 @@ static bool check_list(Walk *w, const Stmt *s, bool par_may) {
             w->var_live[s->var] = false;
             break;
         case STMT_ALLOC:
-            if (s->buf < w->k->n_param || s->buf >= w->k->n_buf || w->buf_seen[s->buf]) return verify_fail(w->k, w->d, "a register or scratch buffer is declared twice");
+            if (s->buf < w->k->n_param || s->buf >= w->k->n_buf || w->buf_seen[s->buf])
+                return verify_fail(w->k, w->d, "a register or scratch buffer is declared twice");
             w->buf_live[s->buf] = w->buf_seen[s->buf] = true;
             if (!check_list(w, s->body, false)) return false;
             w->buf_live[s->buf] = false;
@@ -234,17 +243,22 @@ static bool check_tops(const Kernel *k, Diag *d) {
         accesses_collect(k->arena, s->next, -1, &rest);
         for (int i = 0; i < mine.n; i++)
             for (int j = 0; j < rest.n; j++)
-                if (mine.v[i].buf == rest.v[j].buf && (mine.v[i].write || rest.v[j].write) && !accesses_disjoint(k, &mine.v[i], &rest.v[j]))
-                    return verify_fail(k, d, "two nests at the top touch the same elements of %s", k->buf[mine.v[i].buf].name);
+                if (mine.v[i].buf == rest.v[j].buf && (mine.v[i].write || rest.v[j].write) &&
+                    !accesses_disjoint(k, &mine.v[i], &rest.v[j]))
+                    return verify_fail(k, d, "two nests at the top touch the same elements of %s",
+                                       k->buf[mine.v[i].buf].name);
     }
     return true;
 }
 
 bool kernel_verify(const Kernel *k, Diag *d) {
     Arena *a = k->arena;
-    Walk w = {.k = k, .d = d,
-              .var_live = ARENA_ARRAY(a, bool, k->n_var), .var_seen = ARENA_ARRAY(a, bool, k->n_var),
-              .buf_live = ARENA_ARRAY(a, bool, k->n_buf), .buf_seen = ARENA_ARRAY(a, bool, k->n_buf)};
+    Walk w = {.k = k,
+              .d = d,
+              .var_live = ARENA_ARRAY(a, bool, k->n_var),
+              .var_seen = ARENA_ARRAY(a, bool, k->n_var),
+              .buf_live = ARENA_ARRAY(a, bool, k->n_buf),
+              .buf_seen = ARENA_ARRAY(a, bool, k->n_buf)};
     for (int i = 0; i < k->n_param; i++) w.buf_live[i] = true;
     if (!k->body) return verify_fail(k, d, "nothing in it");
     for (const Stmt *s = k->body; s; s = s->next) {

@@ -25,8 +25,11 @@ int batchnorm_params(const Node *n, ParamSpec out[4], Diag *d) {
 bool batchnorm_shape(Node *n, Diag *d) {
     n->type = shape_in(n, 0);
     if (!shape_activation(&n->type, 0, d)) return false;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         if (!shape_vector(n, 1 + i, batchnorm_vectors[i], n->type.axis[1].extent, &n->type, d)) return false;
+        if (!graph_is_constant(n->in[1 + i])) /* fold computes scale and shift before any run */
+            return diag_fail(d, DIAG_SPEC, "%s must be a weight, but '%s' is not a constant", batchnorm_vectors[i], n->in[1 + i]->name);
+    }
     return true;
 }
 
