@@ -11,6 +11,7 @@ enum {
     MAX_NESTING = 64,     /* loops and reg/scratch in each other */
     MAX_EXPR_DEPTH = 200, /* of the whole DAG, bindings included, since later passes recurse over it */
     MAX_BINDINGS = 1000,  /* of one store */
+    MAX_CALLS = 4096,     /* functions and operators of one store: walks over them are quadratic */
     MAX_NAMES = 4096,     /* buffers; tables */
     MAX_LOOPS = 1 << 16,
     MAX_TABLE = 1 << 24,
@@ -39,6 +40,7 @@ typedef struct Parser {
     int alive[MAX_NESTING], n_alive; /* registers and scratch buffers of the enclosing statements */
     int nesting;
     int expr_depth; /* recursion now */
+    int n_calls;    /* in this store */
     Named *bound;
     int n_bound, cap_bound;
 } Parser;

@@ -100,6 +100,10 @@ static Sized make_call(Parser *p, Fn fn, const Sized *arg) {
         lex_fail(p->l, "the expression is more than %d deep", MAX_EXPR_DEPTH);
         return no_expr;
     }
+    if (p->n_calls++ == MAX_CALLS) {
+        lex_fail(p->l, "more than %d functions and operators in one store", MAX_CALLS);
+        return no_expr;
+    }
     return (Sized){expr_call(p->arena, fn, e[0], e[1], e[2], e[3]), depth + 1};
 }
 
@@ -296,7 +300,7 @@ static bool skip_to_bindings(Lexer *l) {
 /* The bindings stand after the value that uses them, so they are read first. */
 const Expr *parse_value(Parser *p) {
     Lexer start = *p->l;
-    p->n_bound = 0;
+    p->n_bound = p->n_calls = 0;
     bool bindings = skip_to_bindings(p->l);
     if (p->l->failed || (bindings && !parse_bindings(p))) return NULL;
     Lexer end = *p->l;
