@@ -133,6 +133,7 @@ bool loops_independent(const Kernel *k, const Stmt *body, const int *vars, int n
 typedef struct Walk {
     const Kernel *k;
     bool *var_live, *var_seen, *buf_live, *buf_seen;
+    bool *buf_set; /* a register or scratch buffer that some statement before has set */
     Diag *d;
 } Walk;
 
@@ -175,12 +176,21 @@ static bool check_expr(Walk *w, const Expr *e) {
     return false;
 }
 
+static bool check_set(Walk *w, int buf) {
+    BufKind kind = w->k->buf[buf].kind;
+    if ((kind != BUF_REG && kind != BUF_SCRATCH) || w->buf_set[buf]) return true;
+    return verify_fail(w->k, w->d, "%s is read before anything was stored in it", w->k->buf[buf].name);
+}
+
 static bool check_store(Walk *w, const Stmt *s) {
     ExprList nodes = {0};
     expr_collect(w->k->arena, s->value, &nodes);
-    for (int i = 0; i < nodes.n; i++)
-        if (!check_expr(w, nodes.v[i])) return false;
-    if (!check_access(w, s->buf, s->sub)) return false;
+    for (int i = 0; i < nodes.n; i++) {
+        const Expr *e = nodes.v[i];
+        if (!check_expr(w, e) || (e->kind == EXPR_LOAD && !check_set(w, e->buf))) return false;
+    }
+    if (!check_access(w, s->buf, s->sub) || (s->op != STORE_SET && !check_set(w, s->buf))) return false;
+    w->buf_set[s->buf] = true;
     if (w->k->buf[s->buf].kind == BUF_IN)
         return verify_fail(w->k, w->d, "a store to the input %s", w->k->buf[s->buf].name);
     return true;
@@ -258,7 +268,8 @@ bool kernel_verify(const Kernel *k, Diag *d) {
               .var_live = ARENA_ARRAY(a, bool, k->n_var),
               .var_seen = ARENA_ARRAY(a, bool, k->n_var),
               .buf_live = ARENA_ARRAY(a, bool, k->n_buf),
-              .buf_seen = ARENA_ARRAY(a, bool, k->n_buf)};
+              .buf_seen = ARENA_ARRAY(a, bool, k->n_buf),
+              .buf_set = ARENA_ARRAY(a, bool, k->n_buf)};
     for (int i = 0; i < k->n_param; i++) w.buf_live[i] = true;
     if (!k->body) return verify_fail(k, d, "nothing in it");
     for (const Stmt *s = k->body; s; s = s->next) {
