@@ -15,7 +15,7 @@
  * short (up to 4 input channels): longer ones make LLVM hoist loads and spill. */
 #include "ir/schedule_choice.h"
 
-enum { SHORT_BODY = 4, MANY_POSITIONS = 8, MOST_TASKS = 1024 };
+enum { SHORT_BODY = 4, MOST_TASKS = 1024 };
 
 typedef struct TileChoice {
     int vec;                       /* the vector loop … */
@@ -212,8 +212,9 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
             continue;
         }
         text_add(order, " %s", choice_name(c, var));
-        bool spills =
-            t->position >= 0 && t->n_position > MANY_POSITIONS && window_overlaps(c, p->store->value, var, t->position);
+        /* with more than half of the registers taken there is no room for the shared loads */
+        bool full = 2 * t->n_many * t->n_position > c->t->vector_registers;
+        bool spills = full && t->position >= 0 && window_overlaps(c, p->store->value, var, t->position);
         if (var == last && extent <= SHORT_BODY && !spills) unroll = choice_name(c, var);
     }
     return unroll;
