@@ -1,5 +1,6 @@
 /* The command line: finds the command, runs it, sees that what it printed got out. */
 #include "frontend/cli/cli.h"
+#include "frontend/explain_cli.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +18,7 @@ static const Command commands[] = {
     {"show", cli_show, "layers: shape, parameters, multiply-adds, receptive field, bytes"},
     {"bench", cli_bench, "time and share of the machine's peak, kernel by kernel"},
     {"dump", cli_dump, "what the compiler makes of a network, stage by stage"},
+    {"explain", cli_explain, "the arithmetic of a convolution or pool, with its numbers"},
     {"ops", cli_ops, "the operations a network may use"},
 };
 
