@@ -2,7 +2,7 @@
 
 BUILD = build
 PACKAGES = build-essential cmake ninja-build pkg-config llvm-19-dev liblua5.4-dev libcmocka-dev libjansson-dev \
-	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev dataset-fashion-mnist
+	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev dataset-fashion-mnist
 FASHION = /usr/share/datasets/fashion-mnist
 
 .PHONY: all demo test setup clean

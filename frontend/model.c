@@ -3,6 +3,7 @@
 
 #include "codegen/target.h"
 #include "frontend/lua/spec.h"
+#include "frontend/onnx/onnx.h"
 
 #include <string.h>
 
@@ -96,12 +97,27 @@ static bool outputs_computed(const Graph *g, Diag *d) {
     return true;
 }
 
+/* The one source that is not a ModelSource (NULL stands for it): its graph brings the weights. */
+static void read_onnx(LunetteModel *m, const char *path, Diag *d) {
+    OnnxOptions o = {.batch = m->options.batch, .set = m->options.set, .n_set = m->options.n_set};
+    OnnxModel from = {0};
+    if (m->options.weights) {
+        diag_fail(d, DIAG_USAGE, "%s has its weights: -w %s does not go with it", path, m->options.weights);
+        return;
+    }
+    if (!onnx_load(m->arena, path, &o, &from, d)) return;
+    m->written = from.graph;
+    m->weight = from.weight;
+    m->embedded = true;
+}
+
 static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, ModelTrace *trace, void *ctx, Diag *d) {
     bool known = m->options.cpu ? target_named(&m->target, m->options.cpu, d) : target_host(&m->target, d);
     if (!known) return false;
-    m->written = source(m->arena, from, &m->options, d);
+    if (source) m->written = source(m->arena, from, &m->options, d);
+    else read_onnx(m, from, d);
     if (!m->written || !graph_verify(m->written, d) || !outputs_computed(m->written, d)) return false;
-    m->weight = ARENA_ARRAY(m->arena, const float *, m->written->n_node);
+    if (!m->embedded) m->weight = ARENA_ARRAY(m->arena, const float *, m->written->n_node);
     m->graph = graph_copy(m->arena, m->written);
     bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);
     if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written))
@@ -171,5 +187,7 @@ LunetteModel *model_load_from(ModelSource *source, const void *from, const Lunet
 }
 
 LunetteModel *model_load(const char *spec, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d) {
-    return model_load_from(model_read_spec, spec, o, trace, ctx, d);
+    size_t n = strlen(spec);
+    bool onnx = n > 5 && strcmp(spec + n - 5, ".onnx") == 0;
+    return model_load_from(onnx ? NULL : model_read_spec, spec, o, trace, ctx, d);
 }

@@ -38,6 +38,7 @@ struct LunetteModel {
     const int *kernel_of;  /* [plan->n_step] → plan->kernel */
 
     const float **weight; /* [written->n_node]: data of WEIGHT nodes, plain layout; NULL for others */
+    bool embedded;        /* the weights came with the graph, in the arena (ONNX) */
     void *weight_block;   /* what is not mapped */
     Safetensors *file;    /* what is */
 
@@ -58,9 +59,11 @@ Graph *model_read_spec(Arena *a, const void *path, const LunetteOptions *o, Diag
 /* NULL with `d`. Copies the options; `trace` may be NULL. */
 LunetteModel *model_load_from(ModelSource *source, const void *from, const LunetteOptions *o, ModelTrace *trace,
                               void *ctx, Diag *d);
+/* A Lua spec, a graph as text (.graph) or an ONNX model (.onnx). */
 LunetteModel *model_load(const char *spec, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d);
-/* From options.weights, else random from options.seed when options.random_weights. Missing, extra and
- * mis-shaped tensors are errors (DIAG_FILE) that name the tensor, what was wanted and what was found. */
+/* Those of the model itself (ONNX), else from options.weights, else random from options.seed when
+ * options.random_weights. Missing, extra and mis-shaped tensors are errors (DIAG_FILE) that name the tensor, what
+ * was wanted and what was found. */
 bool model_weights(LunetteModel *m, Diag *d);
 /* Sets one weight's data to another array, before model_build (`check --exact`). */
 bool model_build(LunetteModel *m, Diag *d);

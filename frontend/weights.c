@@ -194,7 +194,8 @@ bool model_weights(LunetteModel *m, Diag *d) {
     const char *file = m->options.weights;
     if (ARENA_TRY(m->arena)) {
         size_t len = file ? strlen(file) : 0;
-        if (!file) good = bind_random(m, d);
+        if (m->embedded) good = true;
+        else if (!file) good = bind_random(m, d);
         else if (len > 4 && strcmp(file + len - 4, ".npz") == 0) good = bind_npz(m, d);
         else good = bind_safetensors(m, d);
     } else {

@@ -110,7 +110,7 @@ static void say_random(const CheckCommand *c) {
     }
     bool random_input = false;
     for (int i = 0; i < lunette_input_count(c->model); i++) random_input |= !c->x[i] && !c->check.against;
-    if (!c->o.model.weights) cli_say("weights are random, from seed %llu", seed);
+    if (!c->o.model.weights && c->model->weight_block) cli_say("weights are random, from seed %llu", seed);
     if (random_input) cli_say("input is random, from seed %llu", seed);
 }
 

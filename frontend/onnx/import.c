@@ -1,0 +1,374 @@
+/* The walk over an ONNX graph: values by name, inputs, constants first, then the rest, outputs. */
+#include "frontend/onnx/import.h"
+
+#include "frontend/data/fail.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPSET_NEWEST = 26,
+    MOST_NODES = 1 << 14,     /* passes look at all users of a node: far more than networks have */
+    NAME_MOST = 128,          /* characters of a name that are kept */
+    CONSTANTS = 64,           /* bytes of constants a byte of file … */
+    CONSTANTS_BASE = 16 << 20 /* … and more */
+};
+
+/* ---- messages and names ---------------------------------------------------------------------------- */
+
+bool import_fail(Import *im, DiagKind kind, const char *fmt, ...) {
+    Diag own = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    diag_vfail(&own, kind, fmt, ap);
+    va_end(ap);
+    if (!im->node) return data_fail(im->d, kind, im->path, "%s", own.text);
+    const char *name = im->node->name && *im->node->name ? im->node->name
+                       : im->node->n_output              ? im->node->output[0]
+                                                         : "";
+    return data_fail(im->d, kind, im->path, "node '%.100s' (%.60s, opset %lld): %s", name,
+                     im->node->op_type ? im->node->op_type : "", (long long)im->opset, own.text);
+}
+
+const char *import_dims(Arena *a, const int64_t *dim, int rank) {
+    Text t = {.arena = a};
+    text_add(&t, "[");
+    for (int i = 0; i < rank; i++) text_add(&t, "%s%lld", i ? ", " : "", (long long)dim[i]);
+    text_add(&t, "]");
+    return text_get(&t);
+}
+
+const char *import_name(Arena *a, const char *name) {
+    size_t n = strlen(name);
+    if (n > NAME_MOST) n = NAME_MOST;
+    char *s = arena_alloc(a, n + 3), *to = s;
+    if (n == 0 || isdigit((unsigned char)*name) || *name == '.') *to++ = '_';
+    for (size_t i = 0; i < n; i++) *to++ = isalnum((unsigned char)name[i]) || name[i] == '.' ? name[i] : '_';
+    for (char *p = s; *p; p++) /* a dot stands between parts only */
+        if (*p == '.' && (p[1] == '.' || p[1] == '\0')) *p = '_';
+    return s;
+}
+
+/* A name no node has yet; one that many nodes want does not cost more and more. */
+static const char *import_fresh(Import *im, const char *name) {
+    const char *wanted = import_name(im->a, name);
+    if (graph_find(im->g, wanted)) wanted = arena_printf(im->a, "%s_%d", wanted, im->index + 1);
+    return graph_fresh_name(im->g, wanted);
+}
+
+/* ---- values ---------------------------------------------------------------------------------------- */
+
+static uint32_t value_hash(const char *s) { /* FNV-1a */
+    uint32_t h = 2166136261u;
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * 16777619u;
+    return h;
+}
+
+Value *import_value(Import *im, const char *name) {
+    size_t i = value_hash(name) & (im->n_slot - 1);
+    while (im->slot[i].name && strcmp(im->slot[i].name, name) != 0) i = (i + 1) & (im->n_slot - 1);
+    if (!im->slot[i].name) im->slot[i].name = name;
+    return &im->slot[i];
+}
+
+bool value_is_constant(const Value *v) { return v->tensor || v->constant; }
+bool value_is_made(const Value *v) { return v->node || value_is_constant(v); }
+
+static const char *text(const char *s) { return s ? s : ""; }
+
+static void values_make(Import *im) {
+    const Onnx__GraphProto *g = im->from;
+    size_t names = g->n_input + g->n_output + g->n_initializer;
+    for (size_t k = 0; k < g->n_node; k++) names += g->node[k]->n_input + g->node[k]->n_output;
+    im->n_slot = 64;
+    while (im->n_slot < 2 * names) im->n_slot *= 2;
+    im->slot = ARENA_ARRAY(im->a, Value, im->n_slot);
+    for (size_t k = 0; k < g->n_node; k++)
+        for (size_t i = 0; i < g->node[k]->n_input; i++) {
+            Value *v = import_value(im, text(g->node[k]->input[i]));
+            v->uses++;
+            v->user = (int)k;
+        }
+    for (size_t k = 0; k < g->n_output; k++) {
+        Value *v = import_value(im, text(g->output[k]->name));
+        v->uses++;
+        v->user = -1;
+    }
+}
+
+static bool initializers(Import *im) {
+    const Onnx__GraphProto *g = im->from;
+    if (g->n_sparse_initializer) return import_fail(im, DIAG_UNSUPPORTED, "sparse initialisers");
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        const char *name = text(g->initializer[i]->name);
+        Value *v = import_value(im, name);
+        if (!*name) return import_fail(im, DIAG_SPEC, "initialiser %zu has no name", i + 1);
+        if (v->tensor) return import_fail(im, DIAG_SPEC, "there are two initialisers '%.100s'", name);
+        v->tensor = g->initializer[i];
+    }
+    return true;
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------------- */
+
+/* The value of --set NAME=N; 0 when there is none, −1 with a message. */
+static int64_t set_value(Import *im, const char *name) {
+    size_t len = strlen(name);
+    for (int i = 0; i < im->o->n_set; i++) {
+        const char *set = im->o->set[i];
+        if (strncmp(set, name, len) != 0 || set[len] != '=') continue;
+        char *end;
+        long long v = strtoll(set + len + 1, &end, 10);
+        im->set_used[i] = true;
+        if (isdigit((unsigned char)set[len + 1]) && !*end && v >= 1 && v <= 1 << 30) return v;
+        import_fail(im, DIAG_USAGE, "--set %.200s: a whole number from 1 to %d expected", set, 1 << 30);
+        return -1;
+    }
+    return 0;
+}
+
+static bool input_extent(Import *im, const char *input, const Onnx__TensorShapeProto__Dimension *dim, int axis,
+                         int64_t *out) {
+    bool open = dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+    const char *name =
+        dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? text(dim->dim_param) : "";
+    int64_t set = open && *name ? set_value(im, name) : 0;
+    if (set < 0) return false;
+    *out = set ? set : open ? im->o->batch : dim->dim_value;
+    if (open && axis > 0 && !set) {
+        if (!*name)
+            return import_fail(im, DIAG_UNSUPPORTED, "axis %d of input '%.100s' has neither size nor name", axis,
+                               input);
+        return import_fail(im, DIAG_USAGE,
+                           "axis %d of input '%.100s' has the open size '%.100s': give it by --set %.100s=N", axis,
+                           input, name, name);
+    }
+    if (axis == 0 && im->o->batch > 1 && *out != im->o->batch)
+        return import_fail(im, DIAG_USAGE, "the batch of input '%.100s' is %lld, --batch %lld does not fit", input,
+                           (long long)*out, (long long)im->o->batch);
+    return true;
+}
+
+static const char *letters_of(int rank) {
+    static const char *const letters[] = {"n", "nc", "ncw", "nchw", "ncdhw"};
+    return rank >= 2 && rank <= 5 ? letters[rank - 1] : NULL;
+}
+
+static bool import_input(Import *im, const Onnx__ValueInfoProto *from) {
+    const char *name = text(from->name);
+    Value *v = import_value(im, name);
+    if (value_is_constant(v)) return true; /* before IR version 4 initialisers are inputs too */
+    if (!*name || v->node) return import_fail(im, DIAG_SPEC, "there are two inputs '%.100s'", name);
+    const Onnx__TypeProto *t = from->type;
+    if (!t || t->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !t->tensor_type)
+        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' is not a tensor", name);
+    const Onnx__TypeProto__Tensor *tensor = t->tensor_type;
+    if (tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
+        tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 &&
+        tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16)
+        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has data type %d; float, float16, bfloat16 are known",
+                           name, tensor->elem_type);
+    if (!tensor->shape) return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has no shape", name);
+    if (tensor->shape->n_dim > 5 || !letters_of((int)tensor->shape->n_dim))
+        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has %zu axes; 2 to 5 are known", name,
+                           tensor->shape->n_dim);
+    int rank = (int)tensor->shape->n_dim;
+    int64_t extent[5];
+    for (int i = 0; i < rank; i++)
+        if (!input_extent(im, name, tensor->shape->dim[i], i, &extent[i])) return false;
+    Type type;
+    Diag why = {0};
+    if (!type_make(&type, letters_of(rank), extent, &why))
+        return import_fail(im, DIAG_SPEC, "input '%.100s': %s", name, why.text);
+    v->node = graph_input(im->g, import_fresh(im, name), (SrcLoc){im->path, 0}, &type, &why);
+    return v->node || import_fail(im, DIAG_SPEC, "input '%.100s': %s", name, why.text);
+}
+
+static bool inputs(Import *im) {
+    for (size_t i = 0; i < im->from->n_input; i++) {
+        im->index = (int)i;
+        if (!import_input(im, im->from->input[i])) return false;
+    }
+    for (int i = 0; i < im->o->n_set; i++)
+        if (!im->set_used[i])
+            return import_fail(im, DIAG_USAGE, "--set %.200s: no input has an open dimension of this name",
+                               im->o->set[i]);
+    return true;
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------- */
+
+static bool known_domain(const char *domain) { return !*text(domain) || strcmp(domain, "ai.onnx") == 0; }
+
+static const OnnxOp *op_of(const Onnx__NodeProto *n) {
+    return known_domain(n->domain) ? onnx_op_find(text(n->op_type)) : NULL;
+}
+
+static bool word_in(const char *words, const char *word) {
+    size_t len = strlen(word);
+    for (const char *p = words; len && (p = strstr(p, word)) != NULL; p += len)
+        if ((p == words || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0')) return true;
+    return false;
+}
+
+/* What holds for every op: it is known, with these attributes and this number of inputs. */
+static bool node_fits(Import *im, const OnnxOp *op) {
+    const Onnx__NodeProto *n = im->node;
+    if (!op) {
+        if (!known_domain(n->domain))
+            return import_fail(im, DIAG_UNSUPPORTED, "the domain '%.60s' is not known", n->domain);
+        return import_fail(im, DIAG_UNSUPPORTED, "this op is not known");
+    }
+    for (size_t i = 0; i < n->n_attribute; i++) {
+        const Onnx__AttributeProto *a = n->attribute[i];
+        if (*text(a->ref_attr_name))
+            return import_fail(im, DIAG_UNSUPPORTED, "attribute '%.60s' refers to another", a->name);
+        if (!word_in(op->attrs, text(a->name)) && strcmp(text(a->name), "consumed_inputs") != 0)
+            return import_fail(im, DIAG_UNSUPPORTED, "the attribute '%.60s' is not known", text(a->name));
+    }
+    if (n->n_output < 1 || !*text(n->output[0])) return import_fail(im, DIAG_SPEC, "it has no output");
+    if (n->n_input < (size_t)op->min_in || n->n_input > (size_t)op->max_in)
+        return import_fail(im, DIAG_SPEC, "it has %zu inputs", n->n_input);
+    return true;
+}
+
+/* Constants first, so that a node may look at what follows it (onnx_bias_after). */
+static bool fold_constants(Import *im) {
+    for (im->index = 0; im->index < (int)im->from->n_node; im->index++) {
+        im->node = im->from->node[im->index];
+        const OnnxOp *op = op_of(im->node);
+        bool all = op && op->fold;
+        for (size_t i = 0; all && i < im->node->n_input; i++)
+            all = !*text(im->node->input[i]) || value_is_constant(import_value(im, im->node->input[i]));
+        if (!all) continue;
+        if (!node_fits(im, op)) return false;
+        Value *out = import_value(im, im->node->output[0]);
+        if (value_is_made(out)) return import_fail(im, DIAG_SPEC, "'%.100s' is made twice", out->name);
+        out->constant = op->fold(im);
+        if (!out->constant) return false;
+        im->done[im->index] = true;
+    }
+    return true;
+}
+
+static bool convert_all(Import *im) {
+    for (im->index = 0; im->index < (int)im->from->n_node; im->index++) {
+        im->node = im->from->node[im->index];
+        if (im->done[im->index]) continue;
+        const OnnxOp *op = op_of(im->node);
+        if (!node_fits(im, op)) return false;
+        for (size_t i = 0; i < im->node->n_input; i++) {
+            const char *name = text(im->node->input[i]);
+            if (*name && !value_is_made(import_value(im, name)))
+                return import_fail(im, DIAG_SPEC, "input '%.100s' is made by no earlier node", name);
+        }
+        if (!op->convert) return import_fail(im, DIAG_UNSUPPORTED, "it is known for constants only");
+        if (!op->convert(im)) return false;
+    }
+    im->node = NULL;
+    return true;
+}
+
+Node *onnx_emit(Import *im, Op op, Node *const *in, int n_in, const AttrAny *attr) {
+    Diag why = {0};
+    const char *name = text(im->node->name);
+    name = import_fresh(im, *name ? name : im->node->output[0]);
+    Node *n = graph_op(im->g, op, name, (SrcLoc){NULL, 0}, in, n_in, attr, &why);
+    if (n) n->loc = (SrcLoc){im->path, im->index + 1};
+    else import_fail(im, why.kind, "%s", why.text);
+    return n;
+}
+
+Node *onnx_weight(Import *im, const char *suffix, const char *letters, const int64_t *extent, const float *data) {
+    Type type;
+    Diag why = {0};
+    if (!data) return NULL;
+    const char *name = *text(im->node->name) ? im->node->name : im->node->output[0];
+    if (!type_make(&type, letters, extent, &why)) {
+        import_fail(im, DIAG_SPEC, "%s: %s", suffix, why.text);
+        return NULL;
+    }
+    name = import_fresh(im, arena_printf(im->a, "%.100s.%s", import_name(im->a, name), suffix));
+    Node *n = graph_weight(im->g, name, (SrcLoc){im->path, im->index + 1}, &type, &why);
+    if (!n) {
+        import_fail(im, DIAG_SPEC, "%s: %s", suffix, why.text);
+        return NULL;
+    }
+    Bound bound = {n, data};
+    ARENA_PUSH(im->a, im->weight, im->n_weight, im->cap_weight, bound);
+    return n;
+}
+
+/* ---- outputs --------------------------------------------------------------------------------------- */
+
+static bool output_taken(const Graph *g, const char *name) {
+    for (int i = 0; i < g->n_out; i++)
+        if (strcmp(g->out[i].name, name) == 0) return true;
+    return false;
+}
+
+static bool outputs(Import *im) {
+    if (im->from->n_output == 0) return import_fail(im, DIAG_SPEC, "the graph has no outputs");
+    if (im->from->n_output > 256) return import_fail(im, DIAG_UNSUPPORTED, "%zu outputs", im->from->n_output);
+    for (size_t i = 0; i < im->from->n_output; i++) {
+        const char *from = text(im->from->output[i]->name), *name = import_name(im->a, from);
+        Value *v = import_value(im, from);
+        if (value_is_constant(v)) return import_fail(im, DIAG_UNSUPPORTED, "output '%.100s' is a constant", from);
+        if (!v->node) return import_fail(im, DIAG_SPEC, "output '%.100s' is made by no node", from);
+        while (output_taken(im->g, name)) name = arena_printf(im->a, "%s_", name);
+        if (!graph_output(im->g, name, v->node, im->d)) return false;
+    }
+    return true;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------- */
+
+static bool choose_opset(Import *im, const Onnx__ModelProto *m) {
+    im->opset = m->n_opset_import ? 0 : 1;
+    for (size_t i = 0; i < m->n_opset_import; i++)
+        if (known_domain(m->opset_import[i]->domain)) im->opset = m->opset_import[i]->version;
+    if (im->opset >= 1 && im->opset <= OPSET_NEWEST) return true;
+    return import_fail(im, DIAG_UNSUPPORTED, "opset %lld; 1 to %d are known", (long long)im->opset, OPSET_NEWEST);
+}
+
+static bool import_model(Import *im, const OnnxFile *f, OnnxModel *out) {
+    im->from = f->model->graph;
+    if (!im->from) return import_fail(im, DIAG_SPEC, "the model has no graph");
+    if (!choose_opset(im, f->model)) return false;
+    if (im->from->n_node > MOST_NODES)
+        return import_fail(im, DIAG_UNSUPPORTED, "%zu nodes; at most %d are possible", im->from->n_node, MOST_NODES);
+    im->most = f->size > (SIZE_MAX - CONSTANTS_BASE) / CONSTANTS ? SIZE_MAX : f->size * CONSTANTS + CONSTANTS_BASE;
+    im->g = graph_new(im->a, import_name(im->a, text(im->from->name)));
+    im->set_used = ARENA_ARRAY(im->a, bool, im->o->n_set);
+    im->done = ARENA_ARRAY(im->a, bool, im->from->n_node);
+    values_make(im);
+    if (!initializers(im) || !inputs(im) || !fold_constants(im) || !convert_all(im) || !outputs(im)) return false;
+    graph_remove_dead(im->g);
+    out->graph = im->g;
+    out->weight = ARENA_ARRAY(im->a, const float *, im->g->n_node);
+    for (int i = 0; i < im->n_weight; i++) {
+        const Node *n = im->weight[i].node;
+        if (n->id < im->g->n_node && im->g->node[n->id] == n) out->weight[n->id] = im->weight[i].data;
+    }
+    return true;
+}
+
+bool onnx_load(Arena *a, const char *path, const OnnxOptions *o, OnnxModel *out, Diag *d) {
+    OnnxFile file;
+    if (!onnx_open(&file, path, d)) return false;
+    volatile bool good = false, oom = false;
+    jmp_buf outer;
+    memcpy(outer, a->oom, sizeof outer);
+    if (setjmp(a->oom) == 0) {
+        Import *im = ARENA_NEW(a, Import);
+        *im = (Import){.a = a, .path = path, .o = o, .d = d};
+        good = import_model(im, &file, out);
+    } else {
+        oom = true;
+    }
+    memcpy(a->oom, outer, sizeof outer);
+    onnx_close(&file);
+    if (oom) longjmp(a->oom, 1);
+    return good;
+}

@@ -1,0 +1,317 @@
+/* ONNX models: what they compute against numpy's and another runtime's answers, what is not known, and damaged files.
+ * Models of others come from ../shared, where that is there; tests/onnx/make.py made those of tests/onnx. */
+#include "frontend/data/load.h"
+#include "frontend/data/npy.h"
+#include "frontend/model.h"
+#include "frontend/onnx/onnx.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OWN(name)    TESTS_DIR "/onnx/" name
+#define SHARED(name) SOURCE_DIR "/../shared/data/" name
+
+/* ---- helpers ------------------------------------------------------------------------------------- */
+
+static void wanted_or_skip(const char *path) {
+    if (access(path, R_OK) == 0) return;
+    print_message("%s is not there: skipped\n", path);
+    skip();
+}
+
+static float *load_floats(const char *path, int64_t *n) {
+    Array a;
+    Diag d = {0};
+    if (!data_load(path, &a, &d)) fail_msg("%s", d.text);
+    *n = (int64_t)array_elements(&a);
+    float *v = malloc((size_t)*n * sizeof *v);
+    assert_non_null(v);
+    array_to_f32(&a, v);
+    array_close(&a);
+    return v;
+}
+
+static LunetteModel *open_good(const char *path, int64_t batch) {
+    LunetteOptions o = {.batch = batch, .no_cache = 1};
+    LunetteError e;
+    LunetteModel *m = NULL;
+    if (lunette_open(path, &o, &m, &e) != LUNETTE_OK) fail_msg("%s", e.message);
+    return m;
+}
+
+/* ‖a − b‖ / ‖b‖ */
+static double distance(const float *a, const float *b, int64_t n) {
+    double difference = 0, size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        size += (double)b[i] * b[i];
+    }
+    return sqrt(difference / size);
+}
+
+static void check_files(const char *model, int64_t batch, const char *input, const char *output) {
+    int64_t n_in, n_out;
+    float *x = load_floats(input, &n_in), *wanted = load_floats(output, &n_out);
+    LunetteModel *m = open_good(model, batch);
+    assert_int_equal(lunette_input(m, 0).elements, n_in);
+    assert_int_equal(lunette_output(m, 0).elements, n_out);
+    float *y = malloc((size_t)n_out * sizeof *y);
+    assert_non_null(y);
+    assert_int_equal(lunette_run(m, (const float *[]){x}, (float *[]){y}, NULL), LUNETTE_OK);
+    double off = distance(y, wanted, n_out);
+    print_message("%s: relative error %.2g\n", strrchr(model, '/') + 1, off);
+    assert_true(off <= 1e-5);
+    lunette_close(m);
+    free(x);
+    free(wanted);
+    free(y);
+}
+
+static void refused(const char *path, LunetteOptions o, DiagKind kind, const char *part) {
+    Diag d = {0};
+    long before = mem_live();
+    assert_null(model_load(path, &o, NULL, NULL, &d));
+    assert_int_equal(mem_live(), before);
+    if (d.kind != kind || !strstr(d.text, part)) fail_msg("%s: %d %s", path, d.kind, d.text);
+}
+
+/* ---- right answers --------------------------------------------------------------------------------- */
+
+static void test_small(void **state) {
+    (void)state;
+    check_files(OWN("small.onnx"), 3, OWN("small.in.npy"), OWN("small.out.npy"));
+}
+
+static void test_names(void **state) {
+    (void)state;
+    LunetteModel *m = open_good(OWN("names.onnx"), 2);
+    assert_string_equal(lunette_input(m, 0).name, "_1_in_0");
+    assert_int_equal(lunette_input(m, 0).extent[0], 2);
+    assert_string_equal(lunette_output(m, 0).name, "out_0");
+    assert_string_equal(lunette_output(m, 1).name, "out.0");
+    assert_non_null(graph_find(m->written, "a_b"));
+    assert_non_null(graph_find(m->written, "a.b"));
+    lunette_close(m);
+}
+
+static void test_mnist(void **state) {
+    (void)state;
+    wanted_or_skip(SHARED("onnx/mnist-7.onnx"));
+    check_files(SHARED("onnx/mnist-7.onnx"), 0, SHARED("expected/mnist-7/input_0.npy"),
+                SHARED("expected/mnist-7/output_0.npy"));
+}
+
+/* Pixels are 0 … 255, as the model was trained. */
+static void test_mnist_errors(void **state) {
+    (void)state;
+    enum { IMAGES = 10000, PIXELS = 28 * 28, CLASSES = 10 };
+    wanted_or_skip(SHARED("mnist/t10k-images-idx3-ubyte.gz"));
+    int64_t n;
+    float *images = load_floats(SHARED("mnist/t10k-images-idx3-ubyte.gz"), &n);
+    assert_int_equal(n, IMAGES * PIXELS);
+    float *labels = load_floats(SHARED("mnist/t10k-labels-idx1-ubyte.gz"), &n), y[CLASSES];
+    assert_int_equal(n, IMAGES);
+    LunetteModel *m = open_good(SHARED("onnx/mnist-7.onnx"), 0);
+    int errors = 0;
+    for (int i = 0; i < IMAGES; i++) {
+        assert_int_equal(lunette_run(m, (const float *[]){images + i * PIXELS}, (float *[]){y}, NULL), LUNETTE_OK);
+        int best = 0;
+        for (int c = 1; c < CLASSES; c++)
+            if (y[c] > y[best]) best = c;
+        errors += best != (int)labels[i];
+    }
+    print_message("mnist-7: %d errors\n", errors);
+    assert_in_range(errors, 108, 110);
+    lunette_close(m);
+    free(images);
+    free(labels);
+}
+
+/* Published probabilities of the picture, its channels in the order blue, green, red. */
+static void test_squeezenet(void **state) {
+    (void)state;
+    enum { PLANE = 224 * 224, CLASSES = 1000 };
+    wanted_or_skip(SHARED("onnx/SqueezeNet_fp16.onnx"));
+    int64_t n;
+    float *rgb = load_floats(SHARED("images/fish.png"), &n), y[CLASSES], wanted[CLASSES];
+    assert_int_equal(n, 3 * PLANE);
+    float *bgr = malloc((size_t)n * sizeof *bgr);
+    assert_non_null(bgr);
+    for (int c = 0; c < 3; c++) memcpy(bgr + c * PLANE, rgb + (2 - c) * PLANE, PLANE * sizeof *bgr);
+    FILE *f = fopen(SHARED("expected/Squeezenet_fp16_fish_input_CPU.csv"), "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "Index,Value"), 0);
+    for (int i = 0, at; i < CLASSES; i++) assert_int_equal(fscanf(f, "%d,%f", &at, &wanted[i]), 2);
+    fclose(f);
+    LunetteModel *m = open_good(SHARED("onnx/SqueezeNet_fp16.onnx"), 0);
+    assert_int_equal(lunette_run(m, (const float *[]){bgr}, (float *[]){y}, NULL), LUNETTE_OK);
+    float worst = 0;
+    for (int i = 0; i < CLASSES; i++) worst = fmaxf(worst, fabsf(y[i] - wanted[i]));
+    print_message("SqueezeNet_fp16: worst %.2g from the published probabilities\n", (double)worst);
+    assert_true(worst <= 1e-3f);
+    lunette_close(m);
+    free(rgb);
+    free(bgr);
+}
+
+/* ---- what is refused ------------------------------------------------------------------------------- */
+
+static void test_refused(void **state) {
+    (void)state;
+    LunetteOptions none = {0};
+    refused(OWN("unknown.onnx"), none, DIAG_UNSUPPORTED, "node 'determinant' (Det, opset 11): this op is not known");
+    refused(OWN("cycle.onnx"), none, DIAG_SPEC, "node 'first' (Add, opset 13): input 'b' is made by no earlier node");
+    refused(OWN("elsewhere.onnx"), none, DIAG_UNSUPPORTED, "tensor 'w' has its data in another file");
+    refused(OWN("open.onnx"), none, DIAG_USAGE, "open size 'height': give it by --set height=N");
+    refused(OWN("none.onnx"), none, DIAG_FILE, "none.onnx");
+    refused(OWN("small.onnx"), (LunetteOptions){.weights = "w.npz"}, DIAG_USAGE, "-w w.npz does not go with it");
+    const char *set[] = {"height=5", "width=3", "height=0"};
+    refused(OWN("open.onnx"), (LunetteOptions){.set = set, .n_set = 2}, DIAG_USAGE, "--set width=3");
+    refused(OWN("open.onnx"), (LunetteOptions){.set = set + 2, .n_set = 1}, DIAG_USAGE, "--set height=0");
+    Diag d = {0};
+    LunetteModel *m =
+        model_load(OWN("open.onnx"), &(LunetteOptions){.batch = 2, .set = set, .n_set = 1}, NULL, NULL, &d);
+    assert_non_null(m);
+    assert_int_equal(lunette_input(m, 0).extent[0], 2);
+    assert_int_equal(lunette_input(m, 0).extent[2], 5);
+    model_close(m);
+    if (access(SHARED("onnx/mnist-7.onnx"), R_OK) == 0)
+        refused(SHARED("onnx/mnist-7.onnx"), (LunetteOptions){.batch = 4}, DIAG_USAGE, "batch of input 'Input3' is 1");
+}
+
+/* ---- damage ---------------------------------------------------------------------------------------- */
+
+static char damaged[] = "/tmp/lunette-onnx-XXXXXX.onnx";
+static char *bytes;
+static size_t size;
+
+static void write_damaged(const void *data, size_t n) {
+    FILE *f = fopen(damaged, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Loads or says why not; returns whether it loaded. */
+static bool survives(void) {
+    Diag d = {0};
+    LunetteModel *m = model_load(damaged, NULL, NULL, NULL, &d);
+    bool good = m && model_weights(m, &d);
+    model_close(m);
+    if (!good && d.kind != DIAG_SPEC && d.kind != DIAG_UNSUPPORTED && d.kind != DIAG_FILE && d.kind != DIAG_USAGE)
+        fail_msg("%d %s", d.kind, d.text);
+    assert_true(good == (d.text[0] == '\0'));
+    return good;
+}
+
+static int setup(void **state) {
+    (void)state;
+    int fd = mkstemps(damaged, 5);
+    FILE *f = fopen(OWN("small.onnx"), "r");
+    if (fd < 0 || close(fd) != 0 || !f) return 1;
+    bytes = malloc(1 << 16);
+    size = fread(bytes, 1, 1 << 16, f);
+    return fclose(f) != 0 || size == 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    free(bytes);
+    return remove(damaged);
+}
+
+static void test_cut(void **state) {
+    (void)state;
+    long before = mem_live();
+    int good = 0;
+    for (size_t n = 0; n < size; n++) {
+        write_damaged(bytes, n);
+        good += survives();
+    }
+    print_message("%zu cuts: %d still a model\n", size, good);
+    assert_int_equal(mem_live(), before);
+}
+
+static void test_flipped(void **state) {
+    (void)state;
+    long before = mem_live();
+    int good = 0;
+    for (size_t i = 0; i < 8 * size; i++) {
+        bytes[i / 8] = (char)(bytes[i / 8] ^ 1 << i % 8);
+        write_damaged(bytes, size);
+        bytes[i / 8] = (char)(bytes[i / 8] ^ 1 << i % 8);
+        good += survives();
+    }
+    print_message("%zu bits: %d still a model\n", 8 * size, good);
+    assert_in_range(good, 1, 8 * size);
+    assert_int_equal(mem_live(), before);
+}
+
+/* Messages in messages, and 2 bytes that become 200: neither the stack nor memory follows. */
+static void test_bombs(void **state) {
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    static const char levels[] = "\x3a\x0a\x2a\x32"; /* graph, node, attribute, graph: length follows */
+    char *bomb = malloc(SIZE), *p = bomb + SIZE;
+    assert_non_null(bomb);
+    for (int level = 0; p - bomb > 32 || level % 3 != 1; level++) { /* the last is a node of the graph */
+        unsigned n = (unsigned)(bomb + SIZE - p);
+        *--p = (char)(n >> 14);
+        *--p = (char)(n >> 7 | 128);
+        *--p = (char)(n | 128);
+        *--p = level % 3 == 0 ? levels[1] : level % 3 == 1 ? levels[3] : levels[2];
+    }
+    unsigned n = (unsigned)(bomb + SIZE - p);
+    *--p = (char)(n >> 14);
+    *--p = (char)(n >> 7 | 128);
+    *--p = (char)(n | 128);
+    *--p = levels[0];
+    write_damaged(p, (size_t)(bomb + SIZE - p));
+    refused(damaged, (LunetteOptions){0}, DIAG_FILE, "not an ONNX model");
+    for (int i = 4; i < SIZE - 1; i += 2) { /* empty nodes */
+        bomb[i] = 0x0a;
+        bomb[i + 1] = 0;
+    }
+    n = SIZE - 4;
+    bomb[0] = 0x3a;
+    bomb[1] = (char)(n | 128);
+    bomb[2] = (char)(n >> 7 | 128);
+    bomb[3] = (char)(n >> 14);
+    write_damaged(bomb, SIZE);
+    refused(damaged, (LunetteOptions){0}, DIAG_FILE, "times its size");
+    free(bomb);
+}
+
+/* Memory that ends at every request leaves nothing behind. */
+static void test_memory(void **state) {
+    (void)state;
+    long before = mem_live();
+    bool good = false;
+    for (long n = 1; !good && n < 10000; n++) {
+        Diag d = {0};
+        mem_fail_after(n);
+        LunetteModel *m = model_load(OWN("small.onnx"), NULL, NULL, NULL, &d);
+        mem_fail_after(0);
+        good = m != NULL;
+        if (!good && d.kind != DIAG_MACHINE) fail_msg("request %ld: %d %s", n, d.kind, d.text);
+        model_close(m);
+        assert_int_equal(mem_live(), before);
+    }
+    assert_true(good);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small),        cmocka_unit_test(test_names),      cmocka_unit_test(test_mnist),
+        cmocka_unit_test(test_mnist_errors), cmocka_unit_test(test_squeezenet), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cut),          cmocka_unit_test(test_flipped),    cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
