@@ -44,7 +44,10 @@ static LLVMValueRef emit_call(Emit *e, const Expr *x) {
     case FN_EXP:
     case FN_LOG:
     case FN_TANH:
-    case FN_SIGMOID: return emit_math(e, math_program(x->fn), v[0]);
+    case FN_SIGMOID:
+    case FN_ERF:
+    case FN_EXPM1:
+    case FN_LOG1P: return emit_math(e, math_program(x->fn), v[0]);
     case FN_ADD: return LLVMBuildFAdd(e->b, v[0], v[1], "");
     case FN_SUB: return LLVMBuildFSub(e->b, v[0], v[1], "");
     case FN_MUL: return LLVMBuildFMul(e->b, v[0], v[1], "");

@@ -121,7 +121,25 @@ static bool is_pow2(double x) {
 
 /* How far from 0 the op still moves; 0 where it does everywhere. */
 static double saturates(const Node *n) {
-    return n->op == OP_TANH || n->op == OP_SIGMOID ? 1 : n->op == OP_RELU6 ? 4 : 0;
+    static const Op near[] = {OP_TANH, OP_SIGMOID, OP_ERF, OP_SOFTSIGN};
+    static const Op far[] = {OP_RELU6, OP_CLIP,           OP_EXP,  OP_ELU,       OP_SELU,        OP_CELU,
+                             OP_GELU,  OP_GELUTANH,       OP_SILU, OP_HARDSWISH, OP_HARDSIGMOID, OP_SOFTPLUS,
+                             OP_MISH,  OP_THRESHOLDEDRELU};
+    for (size_t i = 0; i < COUNT_OF(near); i++)
+        if (n->op == near[i]) return 1;
+    for (size_t i = 0; i < COUNT_OF(far); i++)
+        if (n->op == far[i]) return 4;
+    return 0;
+}
+
+/* Functions with a pole or an end at 0 get numbers above it. */
+static bool wants_positive(const Group *g) {
+    bool wants = false;
+    for (int i = -1; i < g->n_tail; i++) {
+        Op op = i < 0 ? g->anchor->op : g->tail[i]->op;
+        wants |= op == OP_LOG || op == OP_SQRT || op == OP_DIV;
+    }
+    return wants;
 }
 
 static int64_t window_terms(const Node *n) {
@@ -169,6 +187,8 @@ void exact_input(const StepCheck *s, const Node *input, float *out) {
     const char *name = input->origin ? input->origin->name : input->name;
     Type plain = type_plain(t);
     fill_tensor(s->c->o->seed ^ (uint64_t)(s->step + 1), name, &plain, numbers.most, v);
+    if (wants_positive(step_group(s)))
+        for (int64_t i = 0; i < n; i++) v[i] = fabsf(v[i]) + 1;
     type_offsets(t, at);
     for (int64_t i = 0; i < memory; i++) out[i] = t->halo;
     for (int64_t i = 0; i < n; i++) out[at[i]] = ldexpf(v[i], -numbers.shift);
@@ -203,12 +223,37 @@ static bool op_exact(const Node *n, Numbers numbers) {
     case OP_FLATTEN:
     case OP_CONCAT:
     case OP_ADD:
+    case OP_SUB:
+    case OP_MIN:
+    case OP_MAX:
+    case OP_IDENTITY:
+    case OP_NEG:
+    case OP_ABS:
+    case OP_CLIP:
     case OP_RELU:
+    case OP_THRESHOLDEDRELU:
     case OP_RELU6:
     case OP_SCALESHIFT:
     case OP_RELAYOUT: return true;
     case OP_SOFTMAX:
     case OP_LOGSOFTMAX:
+    case OP_MUL:
+    case OP_DIV:
+    case OP_SQRT:
+    case OP_EXP:
+    case OP_LOG:
+    case OP_ERF:
+    case OP_ELU:
+    case OP_SELU:
+    case OP_CELU:
+    case OP_GELU:
+    case OP_GELUTANH:
+    case OP_SILU:
+    case OP_HARDSWISH:
+    case OP_HARDSIGMOID:
+    case OP_SOFTPLUS:
+    case OP_MISH:
+    case OP_SOFTSIGN:
     case OP_TANH:
     case OP_SIGMOID: return false;
     case OP_INPUT:

@@ -4,6 +4,7 @@
  * loops, or nests of their own (a split that does not divide leaves a rest), so for every nest all
  * combinations of first, inner and last of its par loops are taken; then tasks at even distances. */
 #include "frontend/check_part.h"
+#include "ir/mathfn.h"
 
 /* Multiply-adds: well under a second of the interpreter on one core. */
 enum { SAMPLE_WORK = 32 << 20, MAX_COMBINATIONS = 729 };
@@ -13,8 +14,7 @@ static int64_t expr_cost(const Expr *e, int depth) {
     int64_t cost = 0;
     if (e->kind != EXPR_CALL || depth > 16) return 0;
     for (int i = 0; i < fn_args(e->fn); i++) cost += expr_cost(e->arg[i], depth + 1);
-    bool program = e->fn == FN_EXP || e->fn == FN_LOG || e->fn == FN_TANH || e->fn == FN_SIGMOID;
-    return cost + (program ? 24 : 1);
+    return cost + (math_program(e->fn) ? 24 : 1);
 }
 
 static int64_t stmt_cost(const Kernel *k, const Stmt *s) {

@@ -173,7 +173,7 @@ typedef struct OpInfo {
     int min_in, max_in; /* from `inputs`; max_in is INT_MAX for "x*" */
     unsigned flags;
     const AttrInfo *attr; int n_attr;
-    const char *formula, *lipschitz; int ulps; /* pointwise ops */
+    const char *formula; /* pointwise ops */
     /* Sets n->type from the inputs' types and the attributes (DIMS/PADS already spread). */
     bool (*shape)(Node *n, Diag *d);
     /* The weights it needs, from the activation inputs: returns how many; 0 with `d` on errors. */

@@ -40,6 +40,7 @@ typedef struct Affine { /* base + Σ coef·var; terms by ascending var, each var
 #define LOOP_FNS(X)                                                                                \
     X(NEG, "neg", 1) X(ABS, "abs", 1) X(SQRT, "sqrt", 1) X(EXP, "exp", 1) X(LOG, "log", 1)         \
     X(TANH, "tanh", 1) X(SIGMOID, "sigmoid", 1)                                                    \
+    X(ERF, "erf", 1) X(EXPM1, "expm1", 1) X(LOG1P, "log1p", 1)                                     \
     X(ADD, "+", 2) X(SUB, "-", 2) X(MUL, "*", 2) X(DIV, "/", 2)                                    \
     X(MAX, "max", 2)  /* max(a, b) is a > b ? a : b */                                             \
     X(MIN, "min", 2)  /* min(a, b) is a < b ? a : b */                                             \

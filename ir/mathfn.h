@@ -1,4 +1,4 @@
-/* exp, log, tanh, sigmoid as straight-line programs of float and integer operations: the one
+/* exp, log, tanh, sigmoid, erf, expm1, log1p as straight-line programs of float and integer operations: the one
  * definition that the emitter turns into vector code and the interpreter executes, so that both
  * give the same bits. Generated code calls nothing. ir/mathfn.c has the polynomials, their sources
  * and their largest error in ULP. */
@@ -34,7 +34,7 @@ typedef struct MathProgram {
     int n;
 } MathProgram;
 
-/* The program of FN_EXP, FN_LOG, FN_TANH, FN_SIGMOID; NULL for functions that need none. */
+/* The program of a function that has one; NULL for functions that need none. */
 const MathProgram *math_program(Fn fn);
 
 #endif

@@ -1,6 +1,7 @@
 /* The op table as data, from ir/ops.def. */
 #include "ir/ops/ops.h"
 
+#include <float.h>
 #include <limits.h>
 #include <string.h>
 
@@ -42,10 +43,9 @@ const OpInfo op_table[OP_COUNT] = {
                  .params = (flags_) & OPF_PARAMS ? name_##_params : NULL,                          \
                  .eval = (flags_) & OPF_SOURCE ? NULL : name_##_eval,                              \
                  .lower = (flags_) & OPF_NOT_LOWERED ? NULL : name_##_lower},
-#define POINTWISE(id, name_, inputs_, formula_, lipschitz_, ulps_, doc_)                           \
+#define POINTWISE(id, name_, inputs_, formula_, doc_)                                              \
     [OP_##id] = {ROW(id, name_, inputs_, doc_), .flags = OPF_POINTWISE, .formula = formula_,       \
-                 .lipschitz = lipschitz_, .ulps = ulps_, .shape = pointwise_shape,                 \
-                 .eval = pointwise_eval, .lower = pointwise_lower},
+                 .shape = pointwise_shape, .eval = pointwise_eval, .lower = pointwise_lower},
 #define ATTR(...)
 #define END(id)
 #include "ir/ops.def"

@@ -110,7 +110,10 @@ static int add_call(Coder *c, Fn fn, const int *arg) {
     case FN_EXP:
     case FN_LOG:
     case FN_TANH:
-    case FN_SIGMOID: return add_program(c, fn, arg[0]);
+    case FN_SIGMOID:
+    case FN_ERF:
+    case FN_EXPM1:
+    case FN_LOG1P: return add_program(c, fn, arg[0]);
     case FN_NEG: ins.code = CODE_NEG; break;
     case FN_ABS: ins.code = CODE_ABS; break;
     case FN_SQRT: ins.code = CODE_SQRT; break;

@@ -153,12 +153,55 @@ static double naive_concat(const Node *n, const RefTensor *const *in, const int6
     return NAN;
 }
 
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+
+/* What a pointwise row with attributes must mean. */
+static double naive_with_attrs(const Naive *e, const Node *n, double x) {
+    const AttrAny *a = &n->attr;
+    double alpha;
+    switch ((int)n->op) {
+    case OP_CLIP: return fmin(fmax(x, (double)a->CLIP.min), (double)a->CLIP.max);
+    case OP_LEAKYRELU: return x > 0 ? x : rnd(e, (double)a->LEAKYRELU.alpha * x);
+    case OP_THRESHOLDEDRELU: return x > (double)a->THRESHOLDEDRELU.alpha ? x : 0;
+    case OP_ELU: return x > 0 ? x : rnd(e, (double)a->ELU.alpha * rnd(e, expm1(x)));
+    case OP_SELU: return rnd(e, (double)a->SELU.gamma * (x > 0 ? x : rnd(e, (double)a->SELU.alpha * rnd(e, expm1(x)))));
+    case OP_CELU: alpha = (double)a->CELU.alpha; return x > 0 ? x : rnd(e, alpha * rnd(e, expm1(rnd(e, x / alpha))));
+    case OP_HARDSIGMOID:
+        return fmin(fmax(rnd(e, rnd(e, (double)a->HARDSIGMOID.alpha * x) + (double)a->HARDSIGMOID.beta), 0), 1);
+    case OP_SOFTPLUS:
+        alpha = rnd(e, (double)a->SOFTPLUS.beta * x);
+        return alpha > (double)a->SOFTPLUS.threshold ? x : rnd(e, rnd(e, softplus(alpha)) / (double)a->SOFTPLUS.beta);
+    default: return NAN;
+    }
+}
+
 /* What a pointwise row must mean. A row without a case here fails the test. */
 static double naive_pointwise(const Naive *e, const Node *n, double x, double y) {
     const char *name = op_table[n->op].name;
     if (strcmp(name, "add") == 0) return rnd(e, x + y);
     if (strcmp(name, "relu") == 0) return fmax(x, 0);
-    if (strcmp(name, "leakyrelu") == 0) return x > 0 ? x : rnd(e, (double)n->attr.LEAKYRELU.alpha * x);
+    if (strcmp(name, "sub") == 0) return rnd(e, x - y);
+    if (strcmp(name, "mul") == 0) return rnd(e, x * y);
+    if (strcmp(name, "div") == 0) return rnd(e, x / y);
+    if (strcmp(name, "min") == 0) return fmin(x, y);
+    if (strcmp(name, "max") == 0) return fmax(x, y);
+    if (strcmp(name, "identity") == 0) return x;
+    if (strcmp(name, "neg") == 0) return -x;
+    if (strcmp(name, "abs") == 0) return fabs(x);
+    if (strcmp(name, "sqrt") == 0) return rnd(e, sqrt(x));
+    if (strcmp(name, "exp") == 0) return rnd(e, exp(x));
+    if (strcmp(name, "log") == 0) return rnd(e, log(x));
+    if (strcmp(name, "erf") == 0) return rnd(e, 1 - erfc(x));
+    if (strcmp(name, "gelu") == 0) return rnd(e, rnd(e, x * 0.5) * rnd(e, erfc(rnd(e, -x * 0.70710678118654752440))));
+    if (strcmp(name, "gelutanh") == 0)
+        return rnd(e, rnd(e, x * 0.5) *
+                          rnd(e, 1 + rnd(e, tanh(rnd(e, (double)0.7978845608f *
+                                                            rnd(e, x + rnd(e, (double)0.044715f * x * x * x)))))));
+    if (strcmp(name, "silu") == 0) return rnd(e, x / rnd(e, 1 + exp(-x)));
+    if (strcmp(name, "hardswish") == 0) return rnd(e, rnd(e, x * fmin(fmax(rnd(e, x + 3), 0), 6)) / 6);
+    if (strcmp(name, "mish") == 0) return rnd(e, x * rnd(e, tanh(rnd(e, softplus(x)))));
+    if (strcmp(name, "softsign") == 0) return rnd(e, x / rnd(e, 1 + fabs(x)));
+    if (op_table[n->op].n_attr) return naive_with_attrs(e, n, x);
     if (strcmp(name, "relu6") == 0) return fmin(fmax(x, 0), 6);
     if (strcmp(name, "tanh") == 0) return rnd(e, tanh(x));
     if (strcmp(name, "sigmoid") == 0) return rnd(e, 0.5 + 0.5 * tanh(0.5 * x));

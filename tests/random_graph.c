@@ -104,6 +104,7 @@ static Op pick_op(Maker *m, int spatial) {
     for (;;) {
         Op op = (Op)pick(m, 0, OP_COUNT - 1);
         if (spatial && pick(m, 0, 3) == 0) op = OP_CONV;
+        if (op_table[op].flags & OPF_POINTWISE && pick(m, 0, 2)) continue; /* most rows are */
         if (!(op_table[op].flags & (OPF_SOURCE | OPF_INTERNAL))) return op;
     }
 }
@@ -132,6 +133,19 @@ static int pick_inputs(Maker *m, Op op, Node *x, Node *in[4]) {
     return n;
 }
 
+static Node *one(Maker *m, Op op, Node *x, const AttrAny *attr) {
+    return graph_op(m->g, op, NULL, (SrcLoc){"random", m->n_act}, &x, 1, attr, NULL);
+}
+
+/* Keeps arguments in the domain of the op and results from growing without end, as networks do. */
+static void guard_inputs(Maker *m, Op op, Node **in) {
+    AttrAny range = {.CLIP = {.min = 0.25f, .max = 4}};
+    if (op == OP_LOG || op == OP_SQRT) in[0] = one(m, OP_CLIP, in[0], &range);
+    if (op == OP_DIV) in[1] = one(m, OP_CLIP, in[1], &range);
+    if (op == OP_EXP) in[0] = one(m, OP_TANH, in[0], NULL);
+    if (op == OP_MUL) in[1] = one(m, OP_SIGMOID, in[1], NULL);
+}
+
 /* Attributes that do not fit are met by trying again. */
 static bool add_layer(Maker *m, Diag *d) {
     for (int tries = 0; tries < 100; tries++) {
@@ -143,6 +157,7 @@ static bool add_layer(Maker *m, Diag *d) {
         if (op == OP_CONV && spatial) random_conv(m, &x->type, &attr.CONV);
         if (op == OP_MAXPOOL) random_maxpool(&x->type, &attr.MAXPOOL);
         int n_in = pick_inputs(m, op, x, in);
+        guard_inputs(m, op, in);
         Node *n = graph_op_with_params(m->g, op, NULL, (SrcLoc){"random", m->n_act}, in, n_in, &attr, NULL);
         if (!n) continue;
         ARENA_PUSH(m->a, m->act, m->n_act, m->cap_act, n);

@@ -106,7 +106,10 @@ static float call_value(Walker *w, const Expr *e) {
     case FN_EXP:
     case FN_LOG:
     case FN_TANH:
-    case FN_SIGMOID: return math_value(e->fn, v[0], w->fma);
+    case FN_SIGMOID:
+    case FN_ERF:
+    case FN_EXPM1:
+    case FN_LOG1P: return math_value(e->fn, v[0], w->fma);
     case FN_ADD: return v[0] + v[1];
     case FN_SUB: return v[0] - v[1];
     case FN_MUL: return v[0] * v[1];

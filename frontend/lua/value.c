@@ -58,6 +58,15 @@ static int value_index(lua_State *L) {
 static int value_set(lua_State *L) { return spec_fail(L, 0, "a tensor cannot be changed"); }
 
 static int value_add(lua_State *L) { return layer_make(L, OP_ADD, 0); }
+static int value_sub(lua_State *L) { return layer_make(L, OP_SUB, 0); }
+static int value_mul(lua_State *L) { return layer_make(L, OP_MUL, 0); }
+static int value_div(lua_State *L) { return layer_make(L, OP_DIV, 0); }
+
+/* Lua passes the operand twice. */
+static int value_neg(lua_State *L) {
+    lua_settop(L, 1);
+    return layer_make(L, OP_NEG, 0);
+}
 
 static int value_text(lua_State *L) {
     const Type *t = &value_test(L, 1)->type;
@@ -75,11 +84,9 @@ static int value_text(lua_State *L) {
 }
 
 void value_register(lua_State *L) {
-    static const luaL_Reg methods[] = {{"__index", value_index},
-                                       {"__newindex", value_set},
-                                       {"__add", value_add},
-                                       {"__tostring", value_text},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", value_index}, {"__newindex", value_set},  {"__add", value_add},
+                                       {"__sub", value_sub},     {"__mul", value_mul},       {"__div", value_div},
+                                       {"__unm", value_neg},     {"__tostring", value_text}, {NULL, NULL}};
     luaL_newmetatable(L, VALUE);
     luaL_setfuncs(L, methods, 0);
     lua_pop(L, 1);

@@ -1,10 +1,11 @@
 /* All pointwise ops: a row's formula is its meaning. It is parsed to an expression of the loop
- * level and evaluated here in double, a chunk of elements at a time. */
+ * level and evaluated here in double, a chunk of elements at a time; its error bound by intervals. */
 #include "ir/loop.h"
 #include "ir/lower.h"
 #include "ir/ops/ops.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,8 +90,8 @@ static double attr_value(const Node *n, const AttrInfo *info) {
     return NAN;
 }
 
-#define EACH(expr)                                                                                 \
-    for (int i = 0; i < n; i++) y[i] = (expr);                                                     \
+#define EACH(expr)                                                                                                     \
+    for (int i = 0; i < n; i++) y[i] = (expr);                                                                         \
     break
 static void call_chunk(Fn fn, const double *const v[4], double *y, int n) {
     const double *a = v[0], *b = v[1], *c = v[2], *d = v[3];
@@ -102,6 +103,9 @@ static void call_chunk(Fn fn, const double *const v[4], double *y, int n) {
     case FN_LOG: EACH(log(a[i]));
     case FN_TANH: EACH(tanh(a[i]));
     case FN_SIGMOID: EACH(1 / (1 + exp(-a[i])));
+    case FN_ERF: EACH(erf(a[i]));
+    case FN_EXPM1: EACH(expm1(a[i]));
+    case FN_LOG1P: EACH(log1p(a[i]));
     case FN_ADD: EACH(a[i] + b[i]);
     case FN_SUB: EACH(a[i] - b[i]);
     case FN_MUL: EACH(a[i] * b[i]);
@@ -117,54 +121,196 @@ static void call_chunk(Fn fn, const double *const v[4], double *y, int n) {
 }
 #undef EACH
 
-/* n ≤ CHUNK elements from `at` on, for all instructions; reg is [p->n][CHUNK]. Returns the last. */
-static const double *program_chunk(const Program *p, const Node *node, const RefTensor *const *in, int64_t at, int n,
-                                   double *reg) {
+/* A value in double, and an interval that holds what a float32 kernel may have in its place. Its ends are both
+ * NaN when nothing is known, not even that the kernel has a number: what comes of that is unknown again. */
+typedef struct Reg {
+    double v[CHUNK], lo[CHUNK], hi[CHUNK];
+} Reg;
+
+/* Beyond float32 a kernel may have an infinity; one that it must have is as good as a number. */
+static bool is_known(const Reg *r, int i) {
+    return (r->lo[i] >= -(double)FLT_MAX && r->hi[i] <= (double)FLT_MAX) || (r->lo[i] == r->hi[i] && isinf(r->v[i]));
+}
+
+static void set_span(Reg *r, int i, double lo, double hi) {
+    bool known = lo <= hi;
+    r->lo[i] = known ? lo : NAN;
+    r->hi[i] = known ? hi : NAN;
+}
+
+/* Rounding of one operation in units of 2^-24 of the result: mathfn.c states the functions' errors in ULP,
+ * of which one is at most two of these. */
+static double fn_rounding(Fn fn) {
+    switch (fn) {
+    case FN_NEG:
+    case FN_ABS:
+    case FN_MAX:
+    case FN_MIN:
+    case FN_LT:
+    case FN_LE:
+    case FN_EQ:
+    case FN_COUNT: return 0;
+    case FN_ADD:
+    case FN_SUB:
+    case FN_MUL:
+    case FN_DIV:
+    case FN_SQRT:
+    case FN_FMA: return 1;
+    case FN_LOG: return 2;
+    case FN_EXP:
+    case FN_ERF:
+    case FN_EXPM1:
+    case FN_LOG1P: return 3;
+    case FN_TANH:
+    case FN_SIGMOID: return 6;
+    }
+    return 0;
+}
+
+/* The room also takes in what double itself rounds. */
+static void span_round(Fn fn, Reg *r, int n) {
+    double u = fn_rounding(fn) * 0x1.00001p-24, tiny = fn_rounding(fn) * 0x1p-149;
+    for (int i = 0; i < n; i++)
+        set_span(r, i, r->lo[i] - u * fabs(r->lo[i]) - tiny, r->hi[i] + u * fabs(r->hi[i]) + tiny);
+}
+
+static void span_mul(const Reg *a, const Reg *b, Reg *y, int n) {
+    for (int i = 0; i < n; i++) {
+        double p = a->lo[i] * b->lo[i], q = a->lo[i] * b->hi[i], r = a->hi[i] * b->lo[i], s = a->hi[i] * b->hi[i];
+        set_span(y, i, fmin(fmin(p, q), fmin(r, s)), fmax(fmax(p, q), fmax(r, s)));
+    }
+}
+
+static void span_div(const Reg *a, const Reg *b, Reg *y, int n) {
+    for (int i = 0; i < n; i++) {
+        double p = a->lo[i] / b->lo[i], q = a->lo[i] / b->hi[i], r = a->hi[i] / b->lo[i], s = a->hi[i] / b->hi[i];
+        bool pole = b->lo[i] <= 0 && b->hi[i] >= 0;
+        set_span(y, i, pole ? NAN : fmin(fmin(p, q), fmin(r, s)), pole ? NAN : fmax(fmax(p, q), fmax(r, s)));
+    }
+}
+
+static void span_abs(const Reg *a, Reg *y, int n) {
+    for (int i = 0; i < n; i++) {
+        double lo = fmax(0, fmax(a->lo[i], -a->hi[i]));
+        set_span(y, i, lo, fmax(-a->lo[i], a->hi[i]));
+    }
+}
+
+static bool surely(Fn fn, const Reg *a, const Reg *b, int i) {
+    if (fn == FN_LT) return a->hi[i] < b->lo[i];
+    if (fn == FN_LE) return a->hi[i] <= b->lo[i];
+    return a->lo[i] == a->hi[i] && b->lo[i] == b->hi[i] && a->lo[i] == b->lo[i];
+}
+
+static bool surely_not(Fn fn, const Reg *a, const Reg *b, int i) {
+    if (fn == FN_LT) return a->lo[i] >= b->hi[i];
+    if (fn == FN_LE) return a->lo[i] > b->hi[i];
+    return a->hi[i] < b->lo[i] || a->lo[i] > b->hi[i];
+}
+
+/* Where the comparison may go either way, both values are possible. */
+static void span_select(Fn fn, const Reg *const r[4], Reg *y, int n) {
+    const Reg *a = r[0], *b = r[1], *c = r[2], *d = r[3];
+    for (int i = 0; i < n; i++) {
+        bool is_number = is_known(a, i) && is_known(b, i);
+        bool may = is_number && !surely_not(fn, a, b, i), may_not = is_number && !surely(fn, a, b, i);
+        bool known = is_number && (!may || is_known(c, i)) && (!may_not || is_known(d, i));
+        double lo = fmin(may ? c->lo[i] : INFINITY, may_not ? d->lo[i] : INFINITY);
+        double hi = fmax(may ? c->hi[i] : -INFINITY, may_not ? d->hi[i] : -INFINITY);
+        set_span(y, i, known ? lo : NAN, known ? hi : NAN);
+    }
+}
+
+/* Where no argument falls, the ends give the ends; a falling one has its own the other way round. */
+static void span_call(Fn fn, const Reg *const r[4], Reg *y, int n) {
+    const double *lo[4] = {r[0]->lo, r[1]->lo, r[2]->lo, r[3]->lo}, *hi[4] = {r[0]->hi, r[1]->hi, r[2]->hi, r[3]->hi};
+    if (fn == FN_NEG) lo[0] = r[0]->hi, hi[0] = r[0]->lo;
+    if (fn == FN_SUB) lo[1] = r[1]->hi, hi[1] = r[1]->lo;
+    switch (fn) {
+    case FN_MUL: span_mul(r[0], r[1], y, n); break;
+    case FN_DIV: span_div(r[0], r[1], y, n); break;
+    case FN_ABS: span_abs(r[0], y, n); break;
+    case FN_FMA: /* the product may be rounded before */
+        span_mul(r[0], r[1], y, n);
+        span_round(fn, y, n);
+        for (int i = 0; i < n; i++) set_span(y, i, y->lo[i] + r[2]->lo[i], y->hi[i] + r[2]->hi[i]);
+        break;
+    case FN_LT:
+    case FN_LE:
+    case FN_EQ: span_select(fn, r, y, n); return;
+    case FN_NEG:
+    case FN_SQRT:
+    case FN_EXP:
+    case FN_LOG:
+    case FN_TANH:
+    case FN_SIGMOID:
+    case FN_ERF:
+    case FN_EXPM1:
+    case FN_LOG1P:
+    case FN_ADD:
+    case FN_SUB:
+    case FN_MAX:
+    case FN_MIN:
+    case FN_COUNT:
+        call_chunk(fn, lo, y->lo, n);
+        call_chunk(fn, hi, y->hi, n);
+        break;
+    }
+    span_round(fn, y, n);
+    for (int k = 0; k < fn_args(fn); k++)
+        for (int i = 0; i < n; i++)
+            if (!is_known(r[k], i)) set_span(y, i, NAN, NAN);
+}
+
+static void load_input(const RefTensor *x, int64_t at, int n, bool spans, Reg *y) {
+    memcpy(y->v, x->v + at, sizeof *y->v * (size_t)n);
+    for (int i = 0; spans && i < n; i++) {
+        double e = x->err ? x->err[at + i] : 0;
+        set_span(y, i, e == 0 ? y->v[i] : y->v[i] - e, e == 0 ? y->v[i] : y->v[i] + e);
+    }
+}
+
+/* n ≤ CHUNK elements from `at` on, for all instructions; with `spans` intervals too. Returns the last. */
+static const Reg *program_chunk(const Program *p, const Node *node, const RefTensor *const *in, int64_t at, int n,
+                                bool spans, Reg *reg) {
     int inputs = p->n_leaf - op_table[node->op].n_attr;
     for (int k = 0; k < p->n; k++) {
         const Ins *ins = &p->ins[k];
-        double *y = reg + (int64_t)k * CHUNK;
+        Reg *y = &reg[k];
         if (ins->leaf >= 0 && ins->leaf < inputs) {
-            memcpy(y, in[ins->leaf]->v + at, sizeof *y * (size_t)n);
+            load_input(in[ins->leaf], at, n, spans, y);
         } else if (ins->e->kind == EXPR_CALL) {
+            const Reg *r[4];
             const double *v[4];
-            for (int i = 0; i < 4; i++) v[i] = reg + (int64_t)ins->arg[i] * CHUNK;
-            call_chunk(ins->e->fn, v, y, n);
+            for (int i = 0; i < 4; i++) r[i] = &reg[ins->arg[i]], v[i] = r[i]->v;
+            call_chunk(ins->e->fn, v, y->v, n);
+            if (spans) span_call(ins->e->fn, r, y, n);
         } else {
-            double c = ins->leaf < 0 ? (double)ins->e->value
-                                     : attr_value(node, &op_table[node->op].attr[ins->leaf - inputs]);
-            for (int i = 0; i < n; i++) y[i] = c;
+            double c =
+                ins->leaf < 0 ? (double)ins->e->value : attr_value(node, &op_table[node->op].attr[ins->leaf - inputs]);
+            for (int i = 0; i < n; i++) y->v[i] = y->lo[i] = y->hi[i] = c;
         }
     }
-    return reg + (int64_t)(p->n - 1) * CHUNK;
+    return &reg[p->n - 1];
 }
 
-/* A bound on the slope: a formula in the attributes alone. */
-static double lipschitz(Arena *a, const Node *n) {
-    Program *p = program_make(a, &op_table[n->op], op_table[n->op].lipschitz);
-    return *program_chunk(p, n, NULL, 0, 1, ARENA_ARRAY(a, double, p->n * CHUNK));
-}
-
-/* What comes in, times the slope, and the op's own rounding of a value that is off by so much. */
-static void pointwise_err(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out) {
-    double slope = lipschitz(a, n), rounding = op_table[n->op].ulps * 0x1p-24;
-    double tiny = op_table[n->op].ulps ? 0x1p-149 : 0;
-    for (int64_t i = 0; i < type_elements(&out->type); i++) {
-        double e = 0;
-        for (int k = 0; k < n->n_in; k++) e += in[k]->err ? slope * in[k]->err[i] : 0;
-        out->err[i] = e + rounding * (fabs(out->v[i]) + e) + tiny;
-    }
+/* How far from v the interval reaches. */
+static double span_error(const Reg *r, int i) {
+    double v = r->v[i], below = v == r->lo[i] ? 0 : v - r->lo[i], above = v == r->hi[i] ? 0 : r->hi[i] - v;
+    double e = fmax(0, fmax(below, above));
+    return isnan(below) || isnan(above) ? INFINITY : e;
 }
 
 void pointwise_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out) {
     Program *p = program_make(a, &op_table[n->op], op_table[n->op].formula);
-    double *reg = ARENA_ARRAY(a, double, p->n * CHUNK);
+    Reg *reg = ARENA_ARRAY(a, Reg, p->n);
     int64_t all = type_elements(&out->type);
     for (int64_t at = 0; at < all; at += CHUNK) {
         int count = all - at < CHUNK ? (int)(all - at) : CHUNK;
-        memcpy(out->v + at, program_chunk(p, n, in, at, count, reg), sizeof *out->v * (size_t)count);
+        const Reg *y = program_chunk(p, n, in, at, count, out->err != NULL, reg);
+        memcpy(out->v + at, y->v, sizeof *out->v * (size_t)count);
+        for (int i = 0; out->err && i < count; i++) out->err[at + i] = span_error(y, i);
     }
-    if (out->err) pointwise_err(a, n, in, out);
 }
 
 /* ---- lowering ---------------------------------------------------------------------------------- */
