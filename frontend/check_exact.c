@@ -206,65 +206,34 @@ static bool mean_exact(const Node *n) {
     return true;
 }
 
+/* A formula that only adds, subtracts, compares and chooses. */
+static bool formula_exact(const char *formula) {
+    for (const char *p = formula; *p; p++) {
+        if (*p == '*' || *p == '/') return false;
+        size_t name = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789");
+        static const char *const exact[] = {"max", "min", "abs", "neg", "select"};
+        bool known = p[name] != '(';
+        for (size_t i = 0; i < COUNT_OF(exact); i++) known |= strlen(exact[i]) == name && memcmp(exact[i], p, name) == 0;
+        if (name && !known) return false;
+        if (name) p += name - 1;
+    }
+    return true;
+}
+
+static bool sums_exact(const Node *n, Numbers numbers) {
+    int64_t terms = fan_in(n->in[1]);
+    /* offsets count in units of 2^-shift */
+    double most = (double)terms * (double)numbers.most * 2 * (double)amplitude(terms) +
+                  ldexp(4 * OFFSET_MOST * OFFSET_MOST, numbers.shift);
+    return most < ldexp(1, EXACT_BITS);
+}
+
 static bool op_exact(const Node *n, Numbers numbers) {
-    switch (n->op) {
-    case OP_CONV:
-    case OP_DENSE: {
-        int64_t terms = fan_in(n->in[1]);
-        /* offsets count in units of 2^-shift */
-        double most = (double)terms * (double)numbers.most * 2 * (double)amplitude(terms) +
-                      ldexp(4 * OFFSET_MOST * OFFSET_MOST, numbers.shift);
-        return most < ldexp(1, EXACT_BITS);
-    }
-    case OP_AVGPOOL:
-    case OP_GLOBALAVGPOOL: return mean_exact(n);
-    case OP_LEAKYRELU: return n->attr.LEAKYRELU.alpha == 0 || is_pow2((double)n->attr.LEAKYRELU.alpha);
-    case OP_MAXPOOL:
-    case OP_FLATTEN:
-    case OP_CONCAT:
-    case OP_ADD:
-    case OP_SUB:
-    case OP_MIN:
-    case OP_MAX:
-    case OP_IDENTITY:
-    case OP_NEG:
-    case OP_ABS:
-    case OP_CLIP:
-    case OP_RELU:
-    case OP_THRESHOLDEDRELU:
-    case OP_RELU6:
-    case OP_SCALESHIFT:
-    case OP_RELAYOUT: return true;
-    case OP_SOFTMAX:
-    case OP_LOGSOFTMAX:
-    case OP_MUL:
-    case OP_DIV:
-    case OP_SQRT:
-    case OP_EXP:
-    case OP_LOG:
-    case OP_ERF:
-    case OP_ELU:
-    case OP_SELU:
-    case OP_CELU:
-    case OP_GELU:
-    case OP_GELUTANH:
-    case OP_SILU:
-    case OP_HARDSWISH:
-    case OP_HARDSIGMOID:
-    case OP_SOFTPLUS:
-    case OP_MISH:
-    case OP_SOFTSIGN:
-    case OP_TANH:
-    case OP_SIGMOID: return false;
-    case OP_INPUT:
-    case OP_WEIGHT:
-    case OP_BATCHNORM:
-    case OP_BNSCALE:
-    case OP_BNSHIFT:
-    case OP_SCALEROWS:
-    case OP_COUNT: break;
-    }
-    return false;
+    const OpInfo *op = &op_table[n->op];
+    if (n->op == OP_CONV || n->op == OP_DENSE) return sums_exact(n, numbers);
+    if (n->op == OP_AVGPOOL || n->op == OP_GLOBALAVGPOOL) return mean_exact(n);
+    if (n->op == OP_LEAKYRELU) return n->attr.LEAKYRELU.alpha == 0 || is_pow2((double)n->attr.LEAKYRELU.alpha);
+    return op->flags & OPF_EXACT || (op->formula && formula_exact(op->formula));
 }
 
 bool exact_kernel(const StepCheck *s) {

@@ -87,16 +87,6 @@ static bool lower_all(LunetteModel *m, Diag *d) {
     return plan_verify(m->plan, d);
 }
 
-static bool outputs_computed(const Graph *g, Diag *d) {
-    for (int i = 0; i < g->n_out; i++) {
-        const Node *n = g->out[i].node;
-        if (graph_is_constant(n))
-            return diag_fail(d, DIAG_SPEC, "%s:%d: output %s is a constant: there is nothing to compute",
-                             n->loc.file ? n->loc.file : "graph", n->loc.line, g->out[i].name);
-    }
-    return true;
-}
-
 /* The one source that is not a ModelSource (NULL stands for it): its graph brings the weights. */
 static void read_onnx(LunetteModel *m, const char *path, Diag *d) {
     OnnxOptions o = {.batch = m->options.batch, .set = m->options.set, .n_set = m->options.n_set};
@@ -116,7 +106,7 @@ static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, 
     if (!known) return false;
     if (source) m->written = source(m->arena, from, &m->options, d);
     else read_onnx(m, from, d);
-    if (!m->written || !graph_verify(m->written, d) || !outputs_computed(m->written, d)) return false;
+    if (!m->written || !graph_verify(m->written, d)) return false;
     if (!m->embedded) m->weight = ARENA_ARRAY(m->arena, const float *, m->written->n_node);
     m->graph = graph_copy(m->arena, m->written);
     bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);

@@ -2,6 +2,7 @@
 #include "ir/graph.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void *attr_at(AttrAny *attr, const AttrInfo *info) { return (char *)attr + info->offset; }
@@ -13,9 +14,12 @@ void attr_defaults(Op op, AttrAny *attr) {
         const AttrInfo *info = &op_table[op].attr[i];
         switch (info->type) {
         case ATTR_INT:
+        case ATTR_ENUM:
         case ATTR_BOOL: *(int32_t *)attr_at(attr, info) = (int32_t)info->def; break;
         case ATTR_FLOAT: *(float *)attr_at(attr, info) = (float)info->def; break;
         case ATTR_DIMS:
+        case ATTR_INTS:
+        case ATTR_FLOATS:
         case ATTR_PADS: break; /* n = 0 */
         }
     }
@@ -23,7 +27,7 @@ void attr_defaults(Op op, AttrAny *attr) {
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
-static bool attr_is_whole(const AttrInfo *info) { return info->type != ATTR_FLOAT; }
+static bool attr_is_whole(const AttrInfo *info) { return info->type != ATTR_FLOAT && info->type != ATTR_FLOATS; }
 
 static bool attr_check(const AttrInfo *info, double v, Diag *d) {
     if (attr_is_whole(info) && v != floor(v))
@@ -44,7 +48,10 @@ static bool attr_count_ok(AttrType type, int n) {
     switch (type) {
     case ATTR_INT:
     case ATTR_FLOAT:
+    case ATTR_ENUM:
     case ATTR_BOOL: return n == 1;
+    case ATTR_INTS:
+    case ATTR_FLOATS: return n >= 1 && n <= MAX_INTS;
     case ATTR_DIMS: return n >= 1 && n <= MAX_SPATIAL;
     case ATTR_PADS: return n >= 1 && (n <= MAX_SPATIAL || n == 4 || n == 6);
     }
@@ -56,6 +63,9 @@ static const char *attr_count_text(AttrType type) {
     case ATTR_INT:
     case ATTR_FLOAT:
     case ATTR_BOOL: return "one number";
+    case ATTR_ENUM: return "one word";
+    case ATTR_INTS: return "1 to 10 integers";
+    case ATTR_FLOATS: return "1 to 10 numbers";
     case ATTR_DIMS: return "one number, or one for each spatial axis";
     case ATTR_PADS: return "one number, or one or two for each spatial axis";
     }
@@ -79,8 +89,17 @@ bool attr_set(Op op, const AttrInfo *info, AttrAny *attr, const double *v, int n
     void *at = attr_at(attr, info);
     switch (info->type) {
     case ATTR_INT:
+    case ATTR_ENUM:
     case ATTR_BOOL: *(int32_t *)at = (int32_t)v[0]; break;
     case ATTR_FLOAT: *(float *)at = (float)v[0]; break;
+    case ATTR_INTS:
+        *(Ints *)at = (Ints){.n = n};
+        for (int i = 0; i < n; i++) ((Ints *)at)->v[i] = (int32_t)v[i];
+        break;
+    case ATTR_FLOATS:
+        *(Floats *)at = (Floats){.n = n};
+        for (int i = 0; i < n; i++) ((Floats *)at)->v[i] = (float)v[i];
+        break;
     case ATTR_DIMS:
         *(Dims *)at = (Dims){.n = n};
         for (int i = 0; i < n; i++) ((Dims *)at)->v[i] = (int32_t)v[i];
@@ -88,6 +107,75 @@ bool attr_set(Op op, const AttrInfo *info, AttrAny *attr, const double *v, int n
     case ATTR_PADS: pads_set(at, v, n); break;
     }
     return true;
+}
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+const char *attr_word(Arena *a, const AttrInfo *info, int i) {
+    const char *p = info->words;
+    for (; i > 0; i--) p += strcspn(p, "|") + 1;
+    return arena_printf(a, "%.*s", (int)strcspn(p, "|"), p);
+}
+
+static bool word_set(const AttrInfo *info, int32_t *out, const char *text, Diag *d) {
+    size_t n = strlen(text);
+    const char *p = info->words;
+    for (int32_t i = 0;; i++, p++) {
+        size_t word = strcspn(p, "|");
+        if (word == n && memcmp(p, text, n) == 0) {
+            *out = i;
+            return true;
+        }
+        p += word;
+        if (!*p) return diag_fail(d, DIAG_SPEC, "%s = '%.60s': one of %s expected", info->name, text, info->words);
+    }
+}
+
+/* The numbers after "total", one or one an axis; 0 of them: not that. */
+static int total_numbers(const AttrInfo *info, const char *p, int32_t v[MAX_SPATIAL]) {
+    int n = 0;
+    for (p += strspn(p, " ,"); *p; p += strspn(p, " ,")) {
+        char *end;
+        unsigned long one = strtoul(p, &end, 10);
+        if (*p < '0' || *p > '9' || (*end && !strchr(" ,", *end)) || (double)one > info->hi || n == MAX_SPATIAL) return 0;
+        v[n++] = (int32_t)one;
+        p = end;
+    }
+    return n;
+}
+
+/* ⌊p/2⌋ before and ⌈p/2⌉ after. */
+static bool total_set(const AttrInfo *info, Pads *out, const char *text, Diag *d) {
+    int32_t v[MAX_SPATIAL];
+    int n = total_numbers(info, text, v);
+    if (n == 0)
+        return diag_fail(d, DIAG_SPEC, "%s = 'total%.60s': after total a number of at most %.10g expected, or one an axis",
+                         info->name, text, info->hi);
+    *out = (Pads){.n = n == 1 ? 1 : -2 * n};
+    for (int i = 0; i < n; i++) {
+        *pads_raw(out, i) = v[i] / 2;
+        *pads_raw(out, n == 1 ? MAX_SPATIAL : n + i) = v[i] - v[i] / 2;
+    }
+    return true;
+}
+
+static bool rule_set(const AttrInfo *info, Pads *out, const char *text, Diag *d) {
+    static const char *const rules[] = {[PADS_GIVEN] = "valid", "same", "same_lower", "full"};
+    for (int i = 0; i < (int)COUNT_OF(rules); i++)
+        if (strcmp(rules[i], text) == 0) {
+            *out = (Pads){.n = 1, .rule = (PadRule)i};
+            return true;
+        }
+    if (strncmp(text, "total", 5) == 0) return total_set(info, out, text + 5, d);
+    return diag_fail(d, DIAG_SPEC, "%s = '%.60s': numbers, \"same\", \"same_lower\", \"valid\", \"full\" or \"total N\" expected",
+                     info->name, text);
+}
+
+bool attr_set_text(Op op, const AttrInfo *info, AttrAny *attr, const char *text, Diag *d) {
+    (void)op;
+    if (info->type == ATTR_ENUM) return word_set(info, attr_at(attr, info), text, d);
+    if (info->type == ATTR_PADS) return rule_set(info, attr_at(attr, info), text, d);
+    return diag_fail(d, DIAG_SPEC, "%s: %s expected, '%.60s' given", info->name, attr_count_text(info->type), text);
 }
 
 /* ---- spreading ------------------------------------------------------------------------------- */
@@ -116,7 +204,7 @@ static bool pads_spread_raw(const AttrInfo *info, Pads *p, int spatial, Diag *d)
         out.lo[i] = *pads_raw(p, i);
         out.hi[i] = *pads_raw(p, k == spatial ? i : spatial + i);
     }
-    *p = out;
+    *p = out; /* numbers: a rule has none */
     return true;
 }
 
@@ -138,7 +226,12 @@ static bool attr_spread_one(const AttrInfo *info, AttrAny *attr, int spatial, Di
     void *at = attr_at(attr, info);
     switch (info->type) {
     case ATTR_INT:
+    case ATTR_ENUM:
     case ATTR_BOOL: return attr_check_given(info, *(int32_t *)at, d);
+    case ATTR_FLOATS:
+        return ((Floats *)at)->n || info->def >= info->lo || diag_fail(d, DIAG_SPEC, "%s is not given", info->name);
+    case ATTR_INTS:
+        return ((Ints *)at)->n || info->def >= info->lo || diag_fail(d, DIAG_SPEC, "%s is not given", info->name);
     case ATTR_FLOAT: return attr_check_given(info, (double)*(float *)at, d);
     case ATTR_DIMS: return dims_spread(info, at, spatial, d);
     case ATTR_PADS: return pads_spread(info, at, spatial, d);
@@ -189,6 +282,23 @@ static void pads_print(Text *t, const AttrInfo *info, const Pads *p) {
     text_add(t, "]");
 }
 
+static void ints_print(Text *t, const AttrInfo *info, const Ints *v) {
+    if (v->n == 0) return;
+    text_add(t, " %s=[", info->name);
+    for (int i = 0; i < v->n; i++) text_add(t, "%s%d", i ? " " : "", v->v[i]);
+    text_add(t, "]");
+}
+
+static void floats_print(Text *t, const AttrInfo *info, const Floats *v) {
+    if (v->n == 0) return;
+    text_add(t, " %s=[", info->name);
+    for (int i = 0; i < v->n; i++) {
+        if (i) text_add(t, " ");
+        text_add_float(t, v->v[i]);
+    }
+    text_add(t, "]");
+}
+
 static void attr_print_one(Text *t, const AttrInfo *info, const void *at) {
     switch (info->type) {
     case ATTR_INT:
@@ -202,6 +312,12 @@ static void attr_print_one(Text *t, const AttrInfo *info, const void *at) {
         break;
     case ATTR_DIMS: dims_print(t, info, at); break;
     case ATTR_PADS: pads_print(t, info, at); break;
+    case ATTR_INTS: ints_print(t, info, at); break;
+    case ATTR_FLOATS: floats_print(t, info, at); break;
+    case ATTR_ENUM:
+        if (*(const int32_t *)at == (int32_t)info->def) break;
+        text_add(t, " %s=%s", info->name, attr_word(t->arena, info, *(const int32_t *)at));
+        break;
     }
 }
 

@@ -83,6 +83,12 @@ static SrcLoc loc_keep(Graph *g, SrcLoc loc) {
     return (SrcLoc){same ? last : arena_strdup(g->arena, loc.file), loc.line};
 }
 
+static bool made_of_constants(const Node *n) {
+    for (int i = 0; i < n->n_in; i++)
+        if (!n->in[i]->constant) return false;
+    return n->op != OP_INPUT;
+}
+
 static Node *node_new(Graph *g, Op op, const char *name, SrcLoc loc, Node *const *in, int n_in, const AttrAny *attr) {
     Node *n = ARENA_NEW(g->arena, Node);
     n->op = op;
@@ -96,10 +102,12 @@ static Node *node_new(Graph *g, Op op, const char *name, SrcLoc loc, Node *const
     }
     if (attr) n->attr = *attr;
     else attr_defaults(op, &n->attr);
+    n->constant = made_of_constants(n);
     return n;
 }
 
 static void node_add(Graph *g, Node *n) {
+    n->constant = made_of_constants(n);
     n->id = g->n_node;
     ARENA_PUSH(g->arena, g->node, g->n_node, g->cap_node, n);
     names_add(g, n);
@@ -286,7 +294,4 @@ void graph_remove_dead(Graph *g) {
     names_build(g);
 }
 
-bool graph_is_constant(const Node *n) {
-    while (n->op == OP_RELAYOUT) n = n->in[0];
-    return op_table[n->op].flags & OPF_CONSTANT; /* their inputs are constants: `shape` sees to it */
-}
+bool graph_is_constant(const Node *n) { return n->constant; }

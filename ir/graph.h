@@ -19,18 +19,21 @@ struct Lower; /* ir/lower.h: the one bridge to the loop level */
 
 enum {
     OPF_SOURCE = 1,   /* has no inputs, made by graph_input or graph_weight */
-    OPF_CONSTANT = 2, /* constant when its inputs are: evaluated once, when weights are packed */
+    OPF_CONSTANT = 2, /* its inputs must be constants: it has no lowering */
     OPF_PARAMS = 4,   /* has weights of its own: NAME_params lists them */
     OPF_ANCHOR = 8,   /* lowering can apply a pointwise tail at its final store */
     OPF_INTERNAL = 16,/* made by passes only */
     OPF_POINTWISE = 32,
     OPF_FOLDED = 64,  /* passes replace it: it has no lowering (sources and constants have none either) */
+    OPF_PLAIN = 128,  /* its lowering wants channels that are not blocked, in its inputs and its result */
+    OPF_EXACT = 256,  /* exact on small integers: it moves or compares values; pointwise ops' formulas tell */
 };
 
 typedef enum Op {
 #define OP(id, ...) OP_##id,
 #define POINTWISE(id, ...) OP_##id,
 #define ATTR(...)
+#define ENUM(...)
 #define END(id)
 #include "ir/ops.def"
     OP_COUNT
@@ -42,20 +45,28 @@ typedef enum Op {
  * same for all axes); and of Pads −k: k numbers as the user wrote them, lo[0 … 2] then hi[0 … 2],
  * whose meaning (one an axis, or all before and all after) is known once x is. */
 typedef struct Dims { int n; int32_t v[MAX_SPATIAL]; } Dims;
-typedef struct Pads { int n; int32_t lo[MAX_SPATIAL], hi[MAX_SPATIAL]; } Pads;
+/* Numbers, or a rule that gives them once x, kernel and stride are known: pads_resolve (ops/window.c). A node has numbers. */
+typedef enum PadRule { PADS_GIVEN, PADS_SAME, PADS_SAME_LOWER, PADS_FULL } PadRule;
+typedef struct Pads { int n; int32_t lo[MAX_SPATIAL], hi[MAX_SPATIAL]; PadRule rule; } Pads;
+enum { MAX_INTS = 10 };
+typedef struct Ints { int n; int32_t v[MAX_INTS]; } Ints; /* n = 0: not given */
+typedef struct Floats { int n; float v[MAX_INTS]; } Floats;
 
-typedef enum AttrType { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_DIMS, ATTR_PADS } AttrType;
+typedef enum AttrType { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_DIMS, ATTR_PADS, ATTR_INTS, ATTR_FLOATS, ATTR_ENUM } AttrType;
 
 #define ATTR_C_INT int32_t
 #define ATTR_C_FLOAT float
 #define ATTR_C_BOOL int32_t
 #define ATTR_C_DIMS Dims
 #define ATTR_C_PADS Pads
+#define ATTR_C_INTS Ints
+#define ATTR_C_FLOATS Floats
 
 /* struct CONV_attr { int32_t out; Dims kernel; … } and so on, from the rows. */
 #define OP(id, ...) typedef struct id##_attr { char first_;
 #define POINTWISE(id, ...) typedef struct id##_attr { char first_;
 #define ATTR(id, type, name, ...) ATTR_C_##type name;
+#define ENUM(id, name, ...) int32_t name;
 #define END(id) } id##_attr;
 #include "ir/ops.def"
 
@@ -63,6 +74,7 @@ typedef union AttrAny {
 #define OP(id, ...) id##_attr id;
 #define POINTWISE(id, ...) id##_attr id;
 #define ATTR(...)
+#define ENUM(...)
 #define END(id)
 #include "ir/ops.def"
 } AttrAny;
@@ -74,6 +86,7 @@ typedef struct AttrInfo {
     int position;    /* 1, 2 … : place in a list without names; 0: by name only */
     double def, lo, hi;
     const char *doc;
+    const char *words; /* ENUM: "zero|reflect|edge"; the value is the place of the word */
 } AttrInfo;
 
 /* ---- nodes --------------------------------------------------------------------------------- */
@@ -89,6 +102,7 @@ typedef struct Node {
     int n_in;
     struct Node **in;
     AttrAny attr;
+    bool constant; /* a weight, a constant, or made of such alone: evaluated once, when weights are packed */
     const char *schedule; /* the user's steps for the kernel this node anchors, NULL if none */
     struct Node *origin;  /* in a copy made by graph_copy: the node of the graph as written whose value
                            * this node has (in plain layout), NULL for values the user did not name */
@@ -132,7 +146,7 @@ Graph *graph_copy(Arena *a, const Graph *g);
 void graph_replace_uses(Graph *g, Node *from, Node *to, const Node *except);
 int graph_count_uses(const Graph *g, const Node *node); /* outputs count */
 void graph_remove_dead(Graph *g); /* nodes that no output needs (inputs stay); renumbers */
-bool graph_is_constant(const Node *n); /* a weight, or an OPF_CONSTANT / RELAYOUT node on constants only */
+bool graph_is_constant(const Node *n); /* Node.constant */
 
 /* Whether `type` is a layout of the tensor `plain`: known letters, blocks that multiply to the same
  * extents, memory of at most 2^40 elements. */
@@ -151,6 +165,11 @@ void attr_defaults(Op op, AttrAny *attr);
 /* Sets one attribute from numbers (1 for INT FLOAT BOOL; 1 or n for DIMS; 1, n or 2n for PADS); checks the
  * range and that integers are whole. Message without place: the caller puts it before. */
 bool attr_set(Op op, const AttrInfo *info, AttrAny *attr, const double *v, int n, Diag *d);
+/* Sets an attribute from a word: one of an ENUM; of PADS "same" "same_lower" "valid" "full", or "total 3" (also one number
+ * an axis), of which ⌊p/2⌋ stand before and ⌈p/2⌉ after. */
+bool attr_set_text(Op op, const AttrInfo *info, AttrAny *attr, const char *text, Diag *d);
+/* Word i of an ENUM, in an arena. */
+const char *attr_word(Arena *a, const AttrInfo *info, int i);
 /* Spreads DIMS and PADS to the spatial axes of x (NULL: an op without inputs), checks the ranges and that what must
  * be given is. graph_op does it before `shape`. */
 bool attr_spread(Op op, AttrAny *attr, const Type *x, Diag *d);

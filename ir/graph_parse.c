@@ -61,9 +61,14 @@ static const AttrInfo *parse_attr_name(Lexer *l, Op op) {
 
 static bool parse_attr(Lexer *l, Line *line) {
     const AttrInfo *info = parse_attr_name(l, line->op);
-    double v[2 * MAX_SPATIAL] = {0};
+    double v[MAX_INTS] = {0};
     int n = 0;
+    Diag d = {0};
+    const char *word;
     if (!info || !lex_want(l, "=")) return false;
+    if (info->type == ATTR_ENUM)
+        return lex_name(l, &word) && (attr_set_text(line->op, info, &line->attr, word, &d) ||
+                                      lex_fail(l, "%s: %s", op_table[line->op].name, d.text));
     if (lex_take(l, "[")) {
         while (!l->failed && !lex_is(l, "]")) {
             if (n == (int)COUNT_OF(v)) return lex_fail(l, "%s: more than %d numbers", info->name, n);
@@ -73,7 +78,6 @@ static bool parse_attr(Lexer *l, Line *line) {
     } else if (!lex_number(l, &v[n++])) {
         return false;
     }
-    Diag d = {0};
     return attr_set(line->op, info, &line->attr, v, n, &d) || lex_fail(l, "%s: %s", op_table[line->op].name, d.text);
 }
 

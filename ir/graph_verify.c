@@ -12,8 +12,8 @@ static int64_t axis_memory(const Axis *a) { return (int64_t)a->extent + a->lo + 
 /* Axis i of t by itself: a known letter, once, the outer part of a block before the inner one. */
 static bool check_axis(const Type *t, int i, Diag *d) {
     const Axis *a = &t->axis[i];
-    if (!strchr("ncodhwNCODHW", a->letter) || a->letter == '\0')
-        return diag_fail(d, DIAG_SPEC, "axis '%c' is none of n c o d h w", a->letter);
+    if (!strchr("ncodhwtuvNCODHW", a->letter) || a->letter == '\0')
+        return diag_fail(d, DIAG_SPEC, "axis '%c' is none of n c o d h w t u v", a->letter);
     if (type_find(t, a->letter) != i) return diag_fail(d, DIAG_SPEC, "axis %c twice", a->letter);
     if (isupper((unsigned char)a->letter)) {
         int inner = type_find(t, (char)tolower((unsigned char)a->letter));
@@ -67,7 +67,7 @@ static bool verify_shape(const Node *n, Diag *d) {
     if (n->n_in < o->min_in || n->n_in > o->max_in) return diag_fail(d, DIAG_INTERNAL, "%d inputs", n->n_in);
     if (o->flags & OPF_SOURCE) {
         again.type = type_plain(&n->type);
-    } else if (!attr_spread(n->op, &again.attr, &n->in[0]->type, d) || !o->shape(&again, d)) {
+    } else if (!attr_spread(n->op, &again.attr, n->n_in ? &n->in[0]->type : NULL, d) || !o->shape(&again, d)) {
         return false;
     }
     if (memcmp(&again.attr, &n->attr, sizeof n->attr) != 0)

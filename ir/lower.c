@@ -53,6 +53,7 @@ Stmt *nest_close(Lower *l, const Nest *nest, Stmt *body) {
 }
 
 const char *spatial_name(int i, int n) { return (const char *[]){"d", "h", "w"}[MAX_SPATIAL - n + i]; }
+const char *axis_name(const Lower *l, const Type *t, int i) { return arena_printf(l->a, "%c", t->axis[i].letter); }
 const char *window_name(int i, int n) { return (const char *[]){"kd", "kh", "kw"}[MAX_SPATIAL - n + i]; }
 
 int lower_out_blocks(const Lower *l, int64_t cuts[MAX_CUTS]) {
@@ -70,8 +71,9 @@ void nest_result(Lower *l, Nest *nest, Index *index) {
     int n_cuts = lower_out_blocks(l, cuts);
     for (int i = 0; i < l->group->anchor->n_in && n_cuts < MAX_CUTS; i++)
         cuts[n_cuts++] = type_block(&l->group->anchor->in[i]->type, 'c');
-    index->n = t.rank;
-    index->v[0] = nest_loop_always(l, nest, "n", t.axis[0].extent);
+    *index = (Index){.n = t.rank};
+    index->v[0] = nest_loop_always(l, nest, "n", t.rank ? t.axis[0].extent : 1);
+    if (t.rank < 2) return;
     /* channels last among the loops when they are innermost in memory, else in plain order */
     bool blocked = cuts[0] > 1;
     for (int i = 1; i < n_cuts; i++) blocked |= cuts[i] > 1;
@@ -79,8 +81,7 @@ void nest_result(Lower *l, Nest *nest, Index *index) {
     index->v[1] = nest_digits(l, &digits, "c", "C", t.axis[1].extent, cuts, n_cuts);
     int inner = blocked && digits.n > 0 ? 1 : 0;
     for (int i = 0; i < digits.n - inner; i++) nest->var[nest->n++] = digits.var[i];
-    for (int i = 2; i < t.rank; i++)
-        index->v[i] = nest_loop(l, nest, spatial_name(i - 2, t.rank - 2), t.axis[i].extent);
+    for (int i = 2; i < t.rank; i++) index->v[i] = nest_loop(l, nest, axis_name(l, &t, i), t.axis[i].extent);
     for (int i = digits.n - inner; i < digits.n; i++) nest->var[nest->n++] = digits.var[i];
 }
 
@@ -118,6 +119,14 @@ const Expr *lower_read(Lower *l, const Node *x, const Index *index) {
     return expr_load(l->k, lower_param(l, x), sub);
 }
 
+const Expr *lower_read_broadcast(Lower *l, const Node *x, const Index *index) {
+    Type plain = type_plain(&x->type);
+    int skip = index->n - plain.rank;
+    Index at = {.n = plain.rank};
+    for (int i = 0; i < plain.rank; i++) at.v[i] = plain.axis[i].extent == 1 ? affine_const(0) : index->v[skip + i];
+    return lower_read(l, x, &at);
+}
+
 Stmt *lower_write(Lower *l, const Index *index, StoreOp op, const Expr *value) {
     Affine sub[MAX_AXES];
     layout_subs(l, &group_result(l->group)->type, index, sub);
@@ -138,7 +147,7 @@ Stmt *lower_finish(Lower *l, const Index *index, const Expr *value) {
         const Node *n = l->group->tail[i];
         const Expr *in[8];
         assert(n->n_in <= (int)COUNT_OF(in));
-        for (int j = 0; j < n->n_in; j++) in[j] = n->in[j] == before ? value : lower_read(l, n->in[j], index);
+        for (int j = 0; j < n->n_in; j++) in[j] = n->in[j] == before ? value : lower_read_broadcast(l, n->in[j], index);
         value = pointwise_expr(l, n, in);
         before = n;
     }

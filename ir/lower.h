@@ -64,6 +64,8 @@ Affine nest_loop_always(Lower *l, Nest *nest, const char *name, int64_t extent);
 Affine nest_digits(Lower *l, Nest *nest, const char *name, const char *outer, int64_t extent, const int64_t *cuts,
                    int n_cuts);
 Stmt *nest_close(Lower *l, const Nest *nest, Stmt *body);
+/* The loop name of axis i of a plain type: its letter. */
+const char *axis_name(const Lower *l, const Type *t, int i);
 /* Names of the spatial loops: "d" "h" "w" for axis i of n. */
 const char *spatial_name(int i, int n);
 const char *window_name(int i, int n); /* "kd" "kh" "kw" */
@@ -74,6 +76,8 @@ int lower_out_blocks(const Lower *l, int64_t cuts[MAX_CUTS]);
 
 /* x[index] for an input of the anchor (or of the tail). index may step into the halo. */
 const Expr *lower_read(Lower *l, const Node *x, const Index *index);
+/* The same for an input that broadcasts to the result: index is the result's, axes count from the last, extents of 1 stay at 0. */
+const Expr *lower_read_broadcast(Lower *l, const Node *x, const Index *index);
 /* The result as an accumulator: y[index] op value. */
 Stmt *lower_write(Lower *l, const Index *index, StoreOp op, const Expr *value);
 const Expr *lower_read_out(Lower *l, const Index *index);

@@ -5,18 +5,20 @@
 #include <limits.h>
 #include <string.h>
 
-/* How often c stands in a string literal of fewer than 64 characters, as a constant expression. */
+/* How often c stands in a string literal of fewer than 128 characters, as a constant expression. */
 #define AT1(s, i, c) ((s)[(i) < sizeof(s) ? (i) : sizeof(s) - 1] == (c))
 #define AT4(s, i, c) (AT1(s, i, c) + AT1(s, (i) + 1, c) + AT1(s, (i) + 2, c) + AT1(s, (i) + 3, c))
 #define AT16(s, i, c) (AT4(s, i, c) + AT4(s, (i) + 4, c) + AT4(s, (i) + 8, c) + AT4(s, (i) + 12, c))
-#define COUNT_CHAR(s, c) (AT16(s, 0, c) + AT16(s, 16, c) + AT16(s, 32, c) + AT16(s, 48, c))
+#define AT64(s, i, c) (AT16(s, i, c) + AT16(s, (i) + 16, c) + AT16(s, (i) + 32, c) + AT16(s, (i) + 48, c))
+#define COUNT_CHAR(s, c) (AT64(s, 0, c) + AT64(s, 64, c))
 #define WORDS(s) (sizeof(s) > 1 ? 1 + COUNT_CHAR(s, ' ') : 0)
 #define MIN_IN(s) (WORDS(s) - COUNT_CHAR(s, '?'))
 #define MAX_IN(s) (COUNT_CHAR(s, '*') ? INT_MAX : WORDS(s))
 
-#define OP(id, name, inputs, ...) _Static_assert(sizeof(inputs) <= 64, "AT16 looks at 64 characters");
+#define OP(id, name, inputs, ...) _Static_assert(sizeof(inputs) <= 128, "COUNT_CHAR looks at 128 characters");
 #define POINTWISE(id, name, inputs, ...) OP(id, name, inputs)
 #define ATTR(...)
+#define ENUM(id, name, position, def, words, doc) OP(id, name, words)
 #define END(id)
 #include "ir/ops.def"
 
@@ -24,7 +26,9 @@
 #define OP(id, ...) static const AttrInfo id##_info[] = {
 #define POINTWISE(id, ...) OP(id)
 #define ATTR(id, type, name, position, def, lo, hi, doc)                                           \
-    {ATTR_##type, #name, offsetof(id##_attr, name), position, def, lo, hi, doc},
+    {ATTR_##type, #name, offsetof(id##_attr, name), position, def, lo, hi, doc, NULL},
+#define ENUM(id, name, position, def, words, doc)                                                  \
+    {ATTR_ENUM, #name, offsetof(id##_attr, name), position, def, 0, COUNT_CHAR(words, '|'), doc, words},
 #define END(id)                                                                                    \
     { .name = NULL }                                                                               \
     }                                                                                              \
@@ -47,6 +51,7 @@ const OpInfo op_table[OP_COUNT] = {
     [OP_##id] = {ROW(id, name_, inputs_, doc_), .flags = OPF_POINTWISE, .formula = formula_,       \
                  .shape = pointwise_shape, .eval = pointwise_eval, .lower = pointwise_lower},
 #define ATTR(...)
+#define ENUM(...)
 #define END(id)
 #include "ir/ops.def"
 };

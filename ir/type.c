@@ -6,12 +6,18 @@
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[] = {[DT_F32] = {"f32", 4}};
+} dtypes[] = {[DT_F32] = {"f32", 4}, [DT_I64] = {"i64", 8}, [DT_I32] = {"i32", 4}, [DT_U8] = {"u8", 1}, [DT_BOOL] = {"bool", 1}};
 
 enum { MAX_EXTENT = 1 << 30 };
 static const int64_t max_elements = (int64_t)1 << 40;
 
 size_t dtype_bytes(DType t) { return dtypes[t].bytes; }
+const char *dtype_name(DType t) { return dtypes[t].name; }
+
+const char *type_letters(int rank) {
+    static const char *const letters[] = {"", "n", "nc", "ncw", "nchw", "ncdhw", "nctdhw", "ncutdhw", "ncvutdhw"};
+    return rank >= 0 && rank <= MAX_RANK ? letters[rank] : NULL;
+}
 
 int64_t type_elements(const Type *t) {
     int64_t n = 1;
@@ -97,6 +103,13 @@ bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d) {
     return true;
 }
 
+bool type_of_rank(Type *t, DType dtype, int rank, const int64_t *extents, Diag *d) {
+    if (rank > MAX_RANK) return diag_fail(d, DIAG_UNSUPPORTED, "a tensor of %d axes; at most %d are known", rank, MAX_RANK);
+    bool ok = type_make(t, type_letters(rank), extents, d);
+    t->dtype = dtype;
+    return ok;
+}
+
 void type_print(Text *t, const Type *type) {
     text_add(t, "%s[", dtypes[type->dtype].name);
     bool halo = false;
@@ -139,10 +152,19 @@ static bool axis_parse(Lexer *l, Axis *a, int64_t *total) {
     return true;
 }
 
+static bool dtype_parse(Lexer *l, DType *t) {
+    for (size_t i = 0; i < COUNT_OF(dtypes); i++)
+        if (lex_take(l, dtypes[i].name)) {
+            *t = (DType)i;
+            return true;
+        }
+    return lex_fail(l, "an element type expected: f32, i64, i32, u8 or bool, '%.80s' found", l->text);
+}
+
 bool type_parse(Lexer *l, Type *type) {
     *type = (Type){.dtype = DT_F32};
     int64_t total = 1;
-    if (!lex_want(l, "f32") || !lex_want(l, "[")) return false;
+    if (!dtype_parse(l, &type->dtype) || !lex_want(l, "[")) return false;
     while (!lex_is(l, "]") && !lex_is(l, "halo")) {
         if (type->rank == MAX_AXES) return lex_fail(l, "more than %d axes", MAX_AXES);
         Axis a;

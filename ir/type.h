@@ -13,9 +13,10 @@
 
 #include "ir/base.h"
 
-typedef enum DType { DT_F32 } DType; /* more follow; the text form names them */
+/* Kernels compute in float32 whatever a buffer holds: loads and stores convert (ir/README.md, 3.2). A bool is a byte, 0 or 1. */
+typedef enum DType { DT_F32, DT_I64, DT_I32, DT_U8, DT_BOOL } DType;
 
-enum { MAX_AXES = 10, MAX_SPATIAL = 3 };
+enum { MAX_AXES = 10, MAX_RANK = 8, MAX_SPATIAL = 3 }; /* a plain activation has at most MAX_RANK axes */
 
 typedef struct Axis {
     char letter;
@@ -31,6 +32,10 @@ typedef struct Type {
 } Type;
 
 size_t dtype_bytes(DType t);
+const char *dtype_name(DType t); /* "f32" */
+/* Letters of an activation of this rank: a letter is a position, whatever the axis means to the network.
+ * "" "n" "nc" "ncw" "nchw" "ncdhw" "nctdhw" "ncutdhw" "ncvutdhw"; NULL above MAX_RANK. */
+const char *type_letters(int rank);
 /* Elements of the logical tensor, and of the memory with halos. Types are checked when made, so
  * these cannot overflow (at most 2^40 elements). */
 int64_t type_elements(const Type *t);
@@ -51,6 +56,8 @@ int type_spatial(const Type *t, Axis out[MAX_SPATIAL]);
 /* f32 of these letters and extents: type_make("nchw", (int64_t[]){1, 3, 224, 224}). False, with
  * `d`, if an extent is < 1 or the size would exceed 2^40 elements. */
 bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d);
+/* An activation of this element type, rank and extents. */
+bool type_of_rank(Type *t, DType dtype, int rank, const int64_t *extents, Diag *d);
 
 void type_print(Text *t, const Type *type);
 const char *type_text(Arena *a, const Type *type);

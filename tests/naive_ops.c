@@ -209,8 +209,21 @@ static double naive_pointwise(const Naive *e, const Node *n, double x, double y)
     return NAN;
 }
 
+/* Element o of the result in an input that may broadcast: its last axes are the result's last, those of extent 1 repeat. */
+static double spread(const RefTensor *x, const int64_t *o, int rank) {
+    int64_t at = 0;
+    for (int k = 0; k < x->type.rank; k++) {
+        int64_t extent = x->type.axis[k].extent;
+        at = at * extent + (extent == 1 ? 0 : o[rank - x->type.rank + k]);
+    }
+    return x->v[at];
+}
+
 static double naive(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o, int64_t i) {
-    if (op_table[n->op].flags & OPF_POINTWISE) return naive_pointwise(e, n, in[0]->v[i], n->n_in > 1 ? in[1]->v[i] : 0);
+    int rank = type_plain(&n->type).rank;
+    if (op_table[n->op].flags & OPF_POINTWISE)
+        return naive_pointwise(e, n, spread(in[0], o, rank), n->n_in > 1 ? spread(in[1], o, rank) : 0);
+    if (n->op == OP_CONSTANT) return (double)n->attr.CONSTANT.value;
     if (n->op == OP_CONV) return naive_conv(e, n, in, o);
     if (n->op == OP_DENSE) return naive_dense(e, in, o);
     if (n->op == OP_MAXPOOL) return naive_maxpool(n, in[0], o);

@@ -35,6 +35,9 @@ static double pick_number(Maker *m, const AttrInfo *info, int spatial) {
     }
     case ATTR_DIMS: return pick(m, lo, (int)fmin(info->hi, lo ? lo + (spatial == 3 ? 1 : 3) : 3));
     case ATTR_PADS: return pick(m, 0, 2);
+    case ATTR_ENUM: return pick(m, 0, (int)info->hi);
+    case ATTR_FLOATS: return 0.25 * pick(m, 2, 10);
+    case ATTR_INTS: return pick(m, (int)fmax(info->lo, -3), (int)fmin(info->hi, 4));
     }
     return 0;
 }
@@ -46,7 +49,10 @@ static int pick_count(Maker *m, const AttrInfo *info, int spatial) {
     switch (info->type) {
     case ATTR_INT:
     case ATTR_FLOAT:
+    case ATTR_ENUM:
     case ATTR_BOOL: return 1;
+    case ATTR_FLOATS:
+    case ATTR_INTS: return pick(m, 1, spatial + 2);
     case ATTR_DIMS: return pick(m, 0, 1) ? spatial : 1;
     case ATTR_PADS: return PICK_OF(m, 1, spatial, 2 * spatial);
     }
@@ -57,7 +63,7 @@ static void random_attrs(Maker *m, Op op, int spatial, AttrAny *attr) {
     attr_defaults(op, attr);
     for (int i = 0; i < op_table[op].n_attr; i++) {
         const AttrInfo *info = &op_table[op].attr[i];
-        double v[2 * MAX_SPATIAL];
+        double v[MAX_INTS];
         int n = pick_count(m, info, spatial);
         for (int k = 0; k < n; k++) v[k] = pick_number(m, info, spatial);
         if (n) attr_set(op, info, attr, v, n, NULL);
@@ -105,7 +111,7 @@ static Op pick_op(Maker *m, int spatial) {
         Op op = (Op)pick(m, 0, OP_COUNT - 1);
         if (spatial && pick(m, 0, 3) == 0) op = OP_CONV;
         if (op_table[op].flags & OPF_POINTWISE && pick(m, 0, 2)) continue; /* most rows are */
-        if (!(op_table[op].flags & (OPF_SOURCE | OPF_INTERNAL))) return op;
+        if (!(op_table[op].flags & (OPF_SOURCE | OPF_INTERNAL)) && op_table[op].max_in > 0) return op;
     }
 }
 
@@ -121,11 +127,25 @@ static Node *pick_beside(Maker *m, const Node *x, bool any_channels) {
     return (Node *)x;
 }
 
+/* A number, or a weight with some of x's last axes, each whole or 1. */
+static Node *pick_broadcast(Maker *m, const Node *x) {
+    SrcLoc loc = {"random", m->n_act};
+    AttrAny attr = {.CONSTANT = {.value = 0.5f * (float)pick(m, 1, 5)}};
+    if (pick(m, 0, 2) == 0) return graph_op(m->g, OP_CONSTANT, NULL, loc, NULL, 0, &attr, NULL);
+    Type plain = type_plain(&x->type), type;
+    int rank = pick(m, 0, plain.rank);
+    int64_t extent[MAX_AXES];
+    for (int i = 0; i < rank; i++) extent[i] = pick(m, 0, 1) ? plain.axis[plain.rank - rank + i].extent : 1;
+    if (!type_of_rank(&type, DT_F32, rank, extent, NULL)) return (Node *)x;
+    return graph_weight(m->g, graph_fresh_name(m->g, "side"), loc, &type, NULL);
+}
+
 static int pick_inputs(Maker *m, Op op, Node *x, Node *in[4]) {
     const OpInfo *o = &op_table[op];
     int n = o->flags & OPF_PARAMS ? 1 : o->max_in == INT_MAX ? pick(m, 1, 3) : pick(m, o->min_in, o->max_in);
     in[0] = x;
     for (int i = 1; i < n; i++) in[i] = pick_beside(m, x, o->max_in == INT_MAX);
+    if (n == 2 && o->flags & OPF_POINTWISE && pick(m, 0, 2) == 0) in[1] = pick_broadcast(m, x);
     if (n == 2 && pick(m, 0, 1)) {
         in[0] = in[1];
         in[1] = x;

@@ -154,7 +154,7 @@ static const struct {
     {"", "t.k:1: 'kernel' expected, 'end of text' found"},
     {"kernel 5()", "t.k:1: a name expected, '5' found"},
     {"kernel k(x : f32[n1]) {}", "t.k:1: 'in' or 'out' expected, 'x' found"},
-    {"kernel k(in x : f64[n1]) {}", "t.k:1: 'f32' expected, 'f64' found"},
+    {"kernel k(in x : f64[n1]) {}", "t.k:1: an element type expected: f32, i64, i32, u8 or bool, 'f64' found"},
     {"kernel k(in x : f32[n1],\nin x : f32[n1]) {}", "t.k:2: there is already a buffer or table 'x'"},
     {"kernel k(in x : f32[n1] out y : f32[n1]) {}", "t.k:1: ',' expected, 'out' found"},
     {"kernel k(in x : f32[n1])\ntable x = { 1 } {}", "t.k:2: there is already a buffer or table 'x'"},

@@ -105,7 +105,7 @@ static const struct {
     {"weights 64", "weights 99999999999999999999", "plan:4: number too long"},
     {"input \"x\"", "input x", "plan:5: a name in quotes expected, 'x' found"},
     {"f32[n1 c4]", "f32[n1 c0]", "plan:5: extent of 'c0' is not in 1 … 1073741824"},
-    {"f32[n1 c4]", "f16[n1 c4]", "plan:5: 'f32' expected, 'f16' found"},
+    {"f32[n1 c4]", "f16[n1 c4]", "plan:5: an element type expected: f32, i64, i32, u8 or bool, 'f16' found"},
     {"f32[n1 c4]", "f32[n1 c4", "plan:6: an axis such as c64 expected, 'output' found"},
     {"buffer b1", "buffer b2", "plan:8: there is no b2"},
     {"buffer b1", "buffer b0", "plan:8: buffers are numbered in order"},

@@ -12,6 +12,9 @@ static const char *type_word(AttrType t) {
     case ATTR_BOOL: return "boolean";
     case ATTR_DIMS: return "one an axis";
     case ATTR_PADS: return "one a side";
+    case ATTR_INTS: return "integers";
+    case ATTR_FLOATS: return "numbers";
+    case ATTR_ENUM: return "word";
     }
     return "";
 }
@@ -19,12 +22,15 @@ static const char *type_word(AttrType t) {
 /* A default below the range says that the attribute must be given. */
 static bool is_required(const AttrInfo *at) { return at->def < at->lo; }
 
+static bool attr_is_list(const AttrInfo *at) { return at->type == ATTR_INTS || at->type == ATTR_FLOATS; }
+
 static json_t *attr_json(const AttrInfo *at) {
-    json_t *def = is_required(at)         ? json_null()
-                  : at->type == ATTR_BOOL ? json_boolean(at->def != 0)
-                                          : json_number(at->def);
-    return json_pack("{ss ss si so sf sf ss}", "name", at->name, "type", type_word(at->type), "position", at->position,
-                     "default", def, "lo", at->lo, "hi", at->hi, "doc", at->doc);
+    json_t *def = is_required(at) || attr_is_list(at) ? json_null()
+                  : at->type == ATTR_BOOL                  ? json_boolean(at->def != 0)
+                                                           : json_number(at->def);
+    json_t *words = at->words ? json_text(at->words) : json_null();
+    return json_pack("{ss ss si so sf sf so ss}", "name", at->name, "type", type_word(at->type), "position", at->position,
+                     "default", def, "lo", at->lo, "hi", at->hi, "words", words, "doc", at->doc);
 }
 
 static json_t *op_json(const OpInfo *op) {
@@ -34,16 +40,23 @@ static json_t *op_json(const OpInfo *op) {
                      op->formula ? json_text(op->formula) : json_null(), "attributes", attrs);
 }
 
-static void attr_rows(TextTable *t, const OpInfo *op) {
+static void attr_range(TextTable *t, Arena *a, const AttrInfo *at) {
+    if (is_required(at)) table_cell(t, "must be given");
+    else if (at->type == ATTR_BOOL) table_cell(t, "default %s", at->def != 0 ? "true" : "false");
+    else if (at->type == ATTR_ENUM) table_cell(t, "default %s", attr_word(a, at, (int)at->def));
+    else if (attr_is_list(at)) table_cell(t, "%s", "");
+    else table_cell(t, "default %g", at->def);
+    if (at->type == ATTR_BOOL) table_cell(t, "%s", "");
+    else if (at->type == ATTR_ENUM) table_cell(t, "%s", at->words);
+    else table_cell(t, "%.8g to %.8g", at->lo, at->hi);
+}
+
+static void attr_rows(TextTable *t, Arena *a, const OpInfo *op) {
     for (int i = 0; i < op->n_attr; i++) {
         const AttrInfo *at = &op->attr[i];
         table_cell(t, "    %s", at->name);
         table_cell(t, "%s", type_word(at->type));
-        if (is_required(at)) table_cell(t, "must be given");
-        else if (at->type == ATTR_BOOL) table_cell(t, "default %s", at->def != 0 ? "true" : "false");
-        else table_cell(t, "default %g", at->def);
-        if (at->type == ATTR_BOOL) table_cell(t, "%s", "");
-        else table_cell(t, "%.8g to %.8g", at->lo, at->hi);
+        attr_range(t, a, at);
         table_cell(t, "%s", at->doc);
     }
 }
@@ -52,7 +65,7 @@ static void print_op(Arena *a, const OpInfo *op) {
     printf("%s(%s)  %s\n", op->name, op->inputs, op->doc);
     TextTable t;
     table_open(&t, a, "lllll");
-    attr_rows(&t, op);
+    attr_rows(&t, a, op);
     table_print(&t, stdout);
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_NUMBERS = 2 * MAX_SPATIAL };
+enum { MAX_NUMBERS = MAX_INTS };
 
 /* ---- values -------------------------------------------------------------------------------- */
 
@@ -14,7 +14,10 @@ static const char *attr_wanted(AttrType type) {
     case ATTR_FLOAT: return "a number";
     case ATTR_BOOL: return "true or false";
     case ATTR_DIMS:
-    case ATTR_PADS: return "a number or a list of numbers";
+    case ATTR_INTS:
+    case ATTR_FLOATS: return "a number or a list of numbers";
+    case ATTR_PADS: return "a number, a list of numbers or a rule such as \"same\"";
+    case ATTR_ENUM: return "a word";
     }
     return "";
 }
@@ -24,7 +27,12 @@ static void attr_fail(Layer *c, const AttrInfo *info, int value) {
               spec_what(c->L, value));
 }
 
-static bool attr_is_list(const AttrInfo *info) { return info->type == ATTR_DIMS || info->type == ATTR_PADS; }
+static bool attr_is_list(const AttrInfo *info) {
+    return info->type == ATTR_DIMS || info->type == ATTR_PADS || info->type == ATTR_INTS ||
+           info->type == ATTR_FLOATS;
+}
+
+static bool attr_is_text(const AttrInfo *info) { return info->type == ATTR_ENUM || info->type == ATTR_PADS; }
 
 /* The numbers of the list on top of the stack; how many there are. */
 static int read_numbers(Layer *c, const AttrInfo *info, double v[MAX_NUMBERS]) {
@@ -50,13 +58,18 @@ void layer_attr_read(Layer *c, const AttrInfo *info) {
     unsigned bit = 1u << (info - c->info->attr);
     if (c->given & bit) spec_fail(L, c->line, "%s: %s is given twice", c->info->name, info->name);
     c->given |= bit;
+    Diag d = {0};
+    if (attr_is_text(info) && type == LUA_TSTRING) {
+        if (!attr_set_text(c->op, info, &c->attr, layer_text(c, info->name, SPEC_NAME), &d))
+            spec_fail(L, c->line, "%s: %s", c->info->name, d.text);
+        return;
+    }
     if (info->type == ATTR_BOOL && type == LUA_TBOOLEAN) v[0] = lua_toboolean(L, -1);
-    else if (info->type != ATTR_BOOL && type == LUA_TNUMBER) v[0] = lua_tonumber(L, -1);
+    else if (info->type != ATTR_BOOL && info->type != ATTR_ENUM && type == LUA_TNUMBER) v[0] = lua_tonumber(L, -1);
     else if (attr_is_list(info) && type == LUA_TTABLE) n = read_numbers(c, info, v);
     else attr_fail(c, info, -1);
     for (int i = 0; i < n; i++)
         if (isnan(v[i])) v[i] = NAN; /* without its sign, which differs between machines */
-    Diag d = {0};
     if (!attr_set(c->op, info, &c->attr, v, n, &d)) spec_fail(L, c->line, "%s: %s", c->info->name, d.text);
 }
 

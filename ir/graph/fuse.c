@@ -18,7 +18,11 @@ static Node *only_user(const Graph *g, const Node *x) {
     return user; /* NULL when the one use is an output of the network */
 }
 
-static bool can_be_tail(const Node *n) { return (op_table[n->op].flags & OPF_POINTWISE) != 0; }
+/* After `last`: pointwise, and of the same shape and elements; what broadcasts to a larger one is a kernel of its own. */
+static bool can_be_tail(const Node *n, const Node *last) {
+    Type x = type_plain(&last->type), y = type_plain(&n->type);
+    return (op_table[n->op].flags & OPF_POINTWISE) && x.dtype == DT_F32 && type_equal(&x, &y);
+}
 static bool can_lead(const Node *n) { return (op_table[n->op].flags & (OPF_ANCHOR | OPF_POINTWISE)) != 0; }
 
 static int by_result(const void *a, const void *b) { return group_result(a)->id - group_result(b)->id; }
@@ -40,7 +44,7 @@ void pass_fuse(Graph *g, PassContext *c) {
         int cap = 0;
         for (Node *last = n; can_lead(n);) {
             Node *user = only_user(g, last);
-            if (!user || !can_be_tail(user) || taken[user->id]) break;
+            if (!user || !can_be_tail(user, last) || taken[user->id]) break;
             ARENA_PUSH(g->arena, group.tail, group.n_tail, cap, user);
             if (!can_lower(g, &group)) {
                 group.n_tail--;

@@ -61,9 +61,17 @@ static Type type_blocked(const Type *plain, int64_t block) {
     return t;
 }
 
-static bool has_positions(const Node *n) {
+/* Whether a value may be blocked: [n c w], [n c h w] or [n c d h w] of floats, from a kernel that can write blocks. */
+static bool can_block(const Node *n) {
     Axis s[MAX_SPATIAL];
-    return !graph_is_constant(n) && type_spatial(&n->type, s) > 0;
+    bool sources = n->op == OP_INPUT || graph_is_constant(n), plain = op_table[n->op].flags & OPF_PLAIN;
+    return !sources && !plain && n->type.dtype == DT_F32 && type_spatial(&n->type, s) > 0 && n->type.rank <= 2 + MAX_SPATIAL;
+}
+
+/* Whether the user's kernel reads this input without blocks only: where its axes count from the last, c is another one. */
+static bool reads_plain(const Node *user, const Node *x) {
+    if (op_table[user->op].flags & OPF_PLAIN) return true;
+    return (op_table[user->op].flags & OPF_POINTWISE) && type_plain(&x->type).rank != type_plain(&user->type).rank;
 }
 
 /* ---- halos ------------------------------------------------------------------------------------- */
@@ -150,6 +158,14 @@ static Node *padded_copy(Graph *g, Node *user, Node *x, const Halo *h, int lanes
     return insert_relayout(g, user, x, type_has_halo(&t) ? "padded" : "blocked", &t);
 }
 
+/* A copy without blocks: one that is there already, else a new one. */
+static Node *plain_copy(Graph *g, Node *user, Node *x) {
+    Type plain = type_plain(&x->type);
+    for (int i = 0; i < user->id; i++)
+        if (g->node[i]->op == OP_RELAYOUT && g->node[i]->in[0] == x && type_block(&g->node[i]->type, 'c') == 1) return g->node[i];
+    return insert_relayout(g, user, x, "plain", &plain);
+}
+
 /* The halo goes to the producer if it can have one of this value; else this user reads a copy. */
 static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
     Node *x = user->in[0];
@@ -194,6 +210,7 @@ static void plain_outputs(Graph *g) {
         for (int j = 0; j < i; j++) own &= g->out[j].node != n; /* … to one place */
         if (own && type_equal(&plain, &n->type)) continue;
         Node *r = insert_relayout(g, NULL, n, "plain", &plain);
+        r->constant = false; /* the kernel that copies it runs, whatever it copies */
         g->out[i].node = r;
     }
 }
@@ -202,12 +219,14 @@ void pass_layout(Graph *g, PassContext *c) {
     int lanes = target_lanes(c->target);
     int64_t *block = ARENA_ARRAY(g->arena, int64_t, g->n_node);
     for (int i = 0; i < g->n_node; i++)
-        block[i] = has_positions(g->node[i]) && g->node[i]->op != OP_INPUT ? block_choose(g, g->node[i], lanes) : 1;
+        block[i] = can_block(g->node[i]) ? block_choose(g, g->node[i], lanes) : 1;
     for (int i = 0; i < g->n_node; i++)
         if (block[i] > 1) g->node[i]->type = type_blocked(&g->node[i]->type, block[i]);
     for (int i = 0; i < g->n_node; i++) {
         Node *n = g->node[i];
         Halo h;
+        for (int k = 0; k < n->n_in; k++)
+            if (type_block(&n->in[k]->type, 'c') > 1 && reads_plain(n, n->in[k])) n->in[k] = plain_copy(g, n, n->in[k]);
         if (halo_needed(n, &h) || wants_blocks(g, n, lanes)) halo_give(g, n, &h, lanes);
         if (n->op == OP_CONV || n->op == OP_DENSE) pack_weight(g, n, lanes);
         while (g->node[i] != n) i++;

@@ -70,6 +70,7 @@ bool conv_shape(Node *n, Diag *d) {
     if (!shape_activation(&x, 1, d) || !conv_groups(n, &x, d) || !conv_check_weight(n, &x, d)) return false;
     if (n->n_in == 3 && !shape_vector(n, 2, "bias", n->attr.CONV.out, &x, d)) return false;
     n->attr.CONV.bias = n->n_in == 3; /* the inputs say it; the attribute is for conv_params */
+    pads_resolve(&n->attr.CONV.pad, &x, &n->attr.CONV.kernel, &n->attr.CONV.stride, &n->attr.CONV.dilation);
     return conv_window(n, &x, &w, d) && window_type(n, &x, n->attr.CONV.out, &w, d);
 }
 

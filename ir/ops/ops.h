@@ -13,6 +13,7 @@
     void name##_lower(struct Lower *l, const Node *n);
 #define POINTWISE(...)
 #define ATTR(...)
+#define ENUM(...)
 #define END(id)
 #include "ir/ops.def"
 
@@ -45,6 +46,8 @@ typedef struct Window {
     int64_t in[3], out[3], kernel[3], stride[3], dilation[3], lo[3], hi[3];
 } Window;
 
+/* Puts numbers in the place of a rule; dilation NULL: 1, a stride of 0: the kernel. */
+void pads_resolve(Pads *p, const Type *x, const Dims *kernel, const Dims *stride, const Dims *dilation);
 /* The window of these attributes over x; dilation NULL: 1. `out` is set where the window fits. False
  * with `d` if it does not fit, or if the padded input would exceed 2^40 elements. */
 bool window_make(Window *w, const Type *x, const Dims *kernel, const Dims *stride, const Dims *dilation,

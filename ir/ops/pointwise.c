@@ -9,16 +9,30 @@
 #include <math.h>
 #include <string.h>
 
+/* Shapes broadcast as in numpy: axes count from the last, an extent of 1 (or an axis that is not there) repeats. */
 bool pointwise_shape(Node *n, Diag *d) {
-    n->type = shape_in(n, 0);
-    char x[SHAPE_TEXT], y[SHAPE_TEXT];
-    for (int i = 1; i < n->n_in; i++) {
-        Type other = shape_in(n, i);
-        if (!type_equal(&other, &n->type))
-            return diag_fail(d, DIAG_SPEC, "one shape is needed, but input 1 is %s, input %d is %s",
-                             shape_text(x, &n->type), i + 1, shape_text(y, &other));
+    int rank = 0;
+    int64_t extent[MAX_AXES];
+    for (int i = 0; i < n->n_in; i++) {
+        Type x = shape_in(n, i);
+        rank = x.rank > rank ? x.rank : rank;
     }
-    return true;
+    for (int k = 0; k < rank; k++) extent[k] = 1;
+    for (int i = 0; i < n->n_in; i++) {
+        Type x = shape_in(n, i);
+        for (int k = 0; k < x.rank; k++) {
+            int64_t *e = &extent[rank - x.rank + k], own = x.axis[k].extent;
+            char first[SHAPE_TEXT], other[SHAPE_TEXT];
+            Type before = shape_in(n, i ? i - 1 : 0);
+            if (own != 1 && *e != 1 && own != *e)
+                return diag_fail(d, DIAG_SPEC, "shapes that broadcast are needed, but input %d is %s, input %d is %s", i,
+                                 shape_text(first, &before), i + 1, shape_text(other, &x));
+            if (own != 1) *e = own;
+        }
+    }
+    Type first = shape_in(n, 0);
+    if (n->n_in == 1) return n->type = first, true;
+    return type_of_rank(&n->type, first.dtype, rank, extent, d);
 }
 
 /* ---- formulas -------------------------------------------------------------------------------- */
@@ -82,9 +96,12 @@ static double attr_value(const Node *n, const AttrInfo *info) {
     const void *at = (const char *)&n->attr + info->offset;
     switch (info->type) {
     case ATTR_INT:
+    case ATTR_ENUM:
     case ATTR_BOOL: return *(const int32_t *)at;
     case ATTR_FLOAT: return (double)*(const float *)at;
     case ATTR_DIMS:
+    case ATTR_INTS:
+    case ATTR_FLOATS:
     case ATTR_PADS: break; /* have no place in a formula */
     }
     return NAN;
@@ -262,23 +279,52 @@ static void span_call(Fn fn, const Reg *const r[4], Reg *y, int n) {
             if (!is_known(r[k], i)) set_span(y, i, NAN, NAN);
 }
 
-static void load_input(const RefTensor *x, int64_t at, int n, bool spans, Reg *y) {
-    memcpy(y->v, x->v + at, sizeof *y->v * (size_t)n);
-    for (int i = 0; spans && i < n; i++) {
-        double e = x->err ? x->err[at + i] : 0;
+/* Where the elements of an input that broadcasts stand: for each axis of the result its step in x. */
+typedef struct Source {
+    const RefTensor *x;
+    bool whole; /* of the result's shape: element i is element i */
+    int64_t step[MAX_AXES];
+} Source;
+
+static Source source_of(const RefTensor *x, const Type *result) {
+    Source s = {.x = x, .whole = type_elements(&x->type) == type_elements(result)};
+    int64_t step = 1;
+    for (int i = x->type.rank - 1; i >= 0; i--) {
+        int64_t extent = x->type.axis[i].extent;
+        s.step[result->rank - x->type.rank + i] = extent == 1 ? 0 : step;
+        step *= extent;
+    }
+    return s;
+}
+
+static int64_t source_at(const Source *s, const Type *result, int64_t i) {
+    int64_t at = 0;
+    for (int k = result->rank - 1; k >= 0 && !s->whole; k--) {
+        at += i % result->axis[k].extent * s->step[k];
+        i /= result->axis[k].extent;
+    }
+    return s->whole ? i : at;
+}
+
+static void load_input(const Source *s, const Type *result, int64_t at, int n, bool spans, Reg *y) {
+    for (int i = 0; i < n; i++) {
+        int64_t from = source_at(s, result, at + i);
+        y->v[i] = s->x->v[from];
+        if (!spans) continue;
+        double e = s->x->err ? s->x->err[from] : 0;
         set_span(y, i, e == 0 ? y->v[i] : y->v[i] - e, e == 0 ? y->v[i] : y->v[i] + e);
     }
 }
 
 /* n ≤ CHUNK elements from `at` on, for all instructions; with `spans` intervals too. Returns the last. */
-static const Reg *program_chunk(const Program *p, const Node *node, const RefTensor *const *in, int64_t at, int n,
-                                bool spans, Reg *reg) {
+static const Reg *program_chunk(const Program *p, const Node *node, const Source *in, const Type *result, int64_t at,
+                                int n, bool spans, Reg *reg) {
     int inputs = p->n_leaf - op_table[node->op].n_attr;
     for (int k = 0; k < p->n; k++) {
         const Ins *ins = &p->ins[k];
         Reg *y = &reg[k];
         if (ins->leaf >= 0 && ins->leaf < inputs) {
-            load_input(in[ins->leaf], at, n, spans, y);
+            load_input(&in[ins->leaf], result, at, n, spans, y);
         } else if (ins->e->kind == EXPR_CALL) {
             const Reg *r[4];
             const double *v[4];
@@ -305,9 +351,11 @@ void pointwise_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTens
     Program *p = program_make(a, &op_table[n->op], op_table[n->op].formula);
     Reg *reg = ARENA_ARRAY(a, Reg, p->n);
     int64_t all = type_elements(&out->type);
+    Source *source = ARENA_ARRAY(a, Source, n->n_in);
+    for (int i = 0; i < n->n_in; i++) source[i] = source_of(in[i], &out->type);
     for (int64_t at = 0; at < all; at += CHUNK) {
         int count = all - at < CHUNK ? (int)(all - at) : CHUNK;
-        const Reg *y = program_chunk(p, n, in, at, count, out->err != NULL, reg);
+        const Reg *y = program_chunk(p, n, source, &out->type, at, count, out->err != NULL, reg);
         memcpy(out->v + at, y->v, sizeof *out->v * (size_t)count);
         for (int i = 0; out->err && i < count; i++) out->err[at + i] = span_error(y, i);
     }
@@ -320,6 +368,6 @@ void pointwise_lower(Lower *l, const Node *n) {
     Index at;
     nest_result(l, &nest, &at);
     const Expr *in[8];
-    for (int i = 0; i < n->n_in; i++) in[i] = lower_read(l, n->in[i], &at);
+    for (int i = 0; i < n->n_in; i++) in[i] = lower_read_broadcast(l, n->in[i], &at);
     lower_emit(l, nest_close(l, &nest, lower_finish(l, &at, pointwise_expr(l, n, in))));
 }

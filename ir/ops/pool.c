@@ -8,8 +8,9 @@
 
 /* A stride of 0 is the window's extent. A window must touch the input wherever it stands, so the
  * padding of a side is less than the window. */
-static bool pool_check(const Type *x, const Dims *kernel, Dims *stride, const Dims *dilation, const Pads *pad, Diag *d) {
+static bool pool_check(const Type *x, const Dims *kernel, Dims *stride, const Dims *dilation, Pads *pad, Diag *d) {
     char text[SHAPE_TEXT];
+    pads_resolve(pad, x, kernel, stride, dilation);
     for (int i = 0; i < kernel->n; i++) {
         int64_t span = (kernel->v[i] - 1) * (int64_t)(dilation ? dilation->v[i] : 1) + 1;
         int32_t widest = pad->lo[i] > pad->hi[i] ? pad->lo[i] : pad->hi[i];

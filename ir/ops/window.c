@@ -51,6 +51,21 @@ bool shape_constants(const Node *n, Diag *d) {
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
+/* p = max(s(o − 1) + span − l, 0) with o = ⌈l/s⌉ for "same" (TensorFlow's rule, ONNX's SAME_UPPER), span − 1 a side for "full". */
+void pads_resolve(Pads *p, const Type *x, const Dims *kernel, const Dims *stride, const Dims *dilation) {
+    for (int i = 0; i < p->n && p->rule != PADS_GIVEN; i++) {
+        int64_t l = x->axis[2 + i].extent, s = stride->v[i] ? stride->v[i] : kernel->v[i];
+        int64_t span = (kernel->v[i] - 1) * (int64_t)(dilation ? dilation->v[i] : 1) + 1;
+        int64_t total = ((l + s - 1) / s - 1) * s + span - l;
+        if (p->rule == PADS_FULL) total = 2 * (span - 1);
+        if (total < 0) total = 0;
+        if (total > INT32_MAX) total = INT32_MAX; /* window_make refuses it */
+        p->lo[i] = (int32_t)(p->rule == PADS_SAME_LOWER ? total - total / 2 : total / 2);
+        p->hi[i] = (int32_t)(total - p->lo[i]);
+    }
+    p->rule = PADS_GIVEN;
+}
+
 static bool window_axis(Window *w, int at, const Type *x, char letter, Diag *d) {
     int64_t span = (w->kernel[at] - 1) * w->dilation[at] + 1;
     int64_t padded = w->in[at] + w->lo[at] + w->hi[at];
