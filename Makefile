@@ -2,10 +2,13 @@
 
 BUILD = build
 PACKAGES = build-essential cmake ninja-build pkg-config llvm-19-dev liblua5.4-dev libcmocka-dev libjansson-dev \
-	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev dataset-fashion-mnist
+	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libonnx-testdata dataset-fashion-mnist
+FUZZ_PACKAGES = clang-19 libclang-rt-19-dev
 FASHION = /usr/share/datasets/fashion-mnist
 
-.PHONY: all demo test setup clean
+.PHONY: all demo test conformance fuzz setup clean
+
+test fuzz: PACKAGES += $(FUZZ_PACKAGES)
 
 all: setup
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
@@ -20,6 +23,15 @@ demo: all
 
 test: all
 	@tests/run.sh $(BUILD)
+
+# The test suites of others
+conformance: all
+	@tests/conformance.sh $(BUILD)
+
+# Every reader, a minute each
+fuzz: setup
+	@tests/build_fuzz.sh $(BUILD)-fuzz
+	@tests/fuzz.sh $(BUILD)-fuzz 60
 
 # Debian packages, installed when missing; sudo when not root.
 setup:

@@ -36,11 +36,10 @@ static const char magic[8] = "LUNETTE1";
 
 /* exp, log, …: a kernel's text names them, but the code holds what they were at the time. */
 static uint64_t hash_math(void) {
-    static const Fn fns[] = {FN_EXP, FN_LOG, FN_TANH, FN_SIGMOID};
     uint64_t h = 0;
-    for (size_t i = 0; i < COUNT_OF(fns); i++) {
-        const MathProgram *p = math_program(fns[i]);
-        for (int j = 0; j < p->n; j++) {
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        const MathProgram *p = math_program((Fn)fn);
+        for (int j = 0; p && j < p->n; j++) {
             const MathIns *m = &p->ins[j];
             int32_t field[7] = {(int32_t)m->op, m->a, m->b, m->c, m->d, 0, m->i};
             memcpy(&field[5], &m->f, sizeof m->f);

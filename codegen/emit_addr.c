@@ -74,8 +74,9 @@ const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub) {
     return &known->x;
 }
 
-/* v·coef added to base (a pointer to floats; NULL: an i64 sum), put where v is set. */
-static LLVMValueRef add_term(Emit *e, LLVMValueRef base, const VarNow *var, int64_t coef, bool inbounds) {
+/* v·coef added to base (a pointer to elements of this type; NULL: an i64 sum), put where v is set. */
+static LLVMValueRef add_term(Emit *e, LLVMValueRef base, LLVMTypeRef element, const VarNow *var, int64_t coef,
+                             bool inbounds) {
     for (int i = e->n_gep - 1; i >= 0; i--) {
         const GepRow *g = &e->gep[i];
         if (g->base == base && g->v == var->v && g->coef == coef) return g->result;
@@ -83,8 +84,8 @@ static LLVMValueRef add_term(Emit *e, LLVMValueRef base, const VarNow *var, int6
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderBefore(e->b, var->ready);
     LLVMValueRef x = coef == 1 ? var->v : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
-    if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, e->f32, base, &x, 1, "");
-    else if (base) x = LLVMBuildGEP2(e->b, e->f32, base, &x, 1, "");
+    if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, element, base, &x, 1, "");
+    else if (base) x = LLVMBuildGEP2(e->b, element, base, &x, 1, "");
     LLVMPositionBuilderAtEnd(e->b, here);
     GepRow row = {base, var->v, x, coef};
     ARENA_PUSH(e->a, e->gep, e->n_gep, e->cap_gep, row);
@@ -114,7 +115,7 @@ LLVMValueRef emit_affine(Emit *e, const Affine *x) {
     int64_t base = split_terms(e, x, term, &n);
     LLVMValueRef sum = NULL;
     for (int i = 0; i < n; i++) {
-        LLVMValueRef t = add_term(e, NULL, &e->var[term[i].var], term[i].coef, false);
+        LLVMValueRef t = add_term(e, NULL, NULL, &e->var[term[i].var], term[i].coef, false);
         sum = sum ? LLVMBuildNSWAdd(e->b, sum, t, "") : t;
     }
     LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)base, true);
@@ -133,54 +134,61 @@ static bool prefix_inside(const Emit *e, const Term *term, int n, int64_t size) 
     return lo >= 0 && hi < size;
 }
 
-static LLVMValueRef emit_address(Emit *e, LLVMValueRef base, int64_t size, const Affine *x) {
+/* A memory and how it is told from the others. */
+typedef struct Memory {
+    LLVMValueRef base;
+    const BufNow *scopes; /* NULL: a table */
+    DType dtype;
+    int64_t size; /* elements */
+} Memory;
+
+static LLVMValueRef emit_address(Emit *e, const Memory *m, const Affine *x) {
     Term term[MAX_TERMS];
     int n;
     int64_t rest = split_terms(e, x, term, &n);
     bool inside = true;
-    LLVMValueRef p = base;
+    LLVMTypeRef element = emit_element(e, m->dtype);
+    LLVMValueRef p = m->base;
     for (int i = 0; i < n; i++) {
-        inside = inside && prefix_inside(e, term, i + 1, size);
-        p = add_term(e, p, &e->var[term[i].var], term[i].coef, inside);
+        inside = inside && prefix_inside(e, term, i + 1, m->size);
+        p = add_term(e, p, element, &e->var[term[i].var], term[i].coef, inside);
     }
     if (rest == 0) return p;
     LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)rest, true);
-    return inside ? LLVMBuildInBoundsGEP2(e->b, e->f32, p, &c, 1, "") : LLVMBuildGEP2(e->b, e->f32, p, &c, 1, "");
+    return inside ? LLVMBuildInBoundsGEP2(e->b, element, p, &c, 1, "") : LLVMBuildGEP2(e->b, element, p, &c, 1, "");
 }
 
-static LLVMValueRef pointer_at(Emit *e, LLVMValueRef p, int64_t elements) {
+static LLVMValueRef pointer_at(Emit *e, const Memory *m, LLVMValueRef p, int64_t elements) {
     if (elements == 0) return p;
     LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)elements, true);
-    return LLVMBuildInBoundsGEP2(e->b, e->f32, p, &c, 1, "");
+    return LLVMBuildInBoundsGEP2(e->b, emit_element(e, m->dtype), p, &c, 1, "");
 }
 
-static void mark_alias(Emit *e, const BufNow *b, LLVMValueRef access) {
-    if (!b || !b->scope) return;
-    LLVMSetMetadata(access, e->md_scope, b->scope);
-    if (b->others) LLVMSetMetadata(access, e->md_noalias, b->others);
+static void mark_access(Emit *e, const Memory *m, LLVMValueRef access) {
+    LLVMSetAlignment(access, (unsigned)dtype_bytes(m->dtype));
+    if (!m->scopes || !m->scopes->scope) return;
+    LLVMSetMetadata(access, e->md_scope, m->scopes->scope);
+    if (m->scopes->others) LLVMSetMetadata(access, e->md_noalias, m->scopes->others);
 }
 
-static LLVMValueRef load_lanes(Emit *e, const BufNow *b, LLVMValueRef p, int lanes) {
-    LLVMValueRef v = LLVMBuildLoad2(e->b, emit_type(e, e->f32, lanes), p, "");
-    LLVMSetAlignment(v, 4);
-    mark_alias(e, b, v);
+static LLVMValueRef load_lanes(Emit *e, const Memory *m, LLVMValueRef p, int lanes) {
+    LLVMValueRef v = LLVMBuildLoad2(e->b, emit_type(e, emit_element(e, m->dtype), lanes), p, "");
+    mark_access(e, m, v);
     return v;
 }
 
-static void store_lanes(Emit *e, const BufNow *b, LLVMValueRef p, LLVMValueRef v) {
-    LLVMValueRef s = LLVMBuildStore(e->b, v, p);
-    LLVMSetAlignment(s, 4);
-    mark_alias(e, b, s);
+static void store_lanes(Emit *e, const Memory *m, LLVMValueRef p, LLVMValueRef v) {
+    mark_access(e, m, LLVMBuildStore(e->b, v, p));
 }
 
 /* Every step-th element from p on, by whole vectors that lie between the first and the last element
  * (so inside the buffer) and shuffles: for step 2 two loads and one shuffle. */
-static LLVMValueRef load_strided(Emit *e, const BufNow *b, LLVMValueRef p, int step) {
+static LLVMValueRef load_strided(Emit *e, const Memory *m, LLVMValueRef p, int step) {
     int n = e->lanes, last = (n - 1) * step, lane[VEC_MOST];
     LLVMValueRef all = NULL;
     for (int taken = 0; taken < n;) {
         int from = taken * step < last - (n - 1) ? taken * step : last - (n - 1);
-        LLVMValueRef part = load_lanes(e, b, pointer_at(e, p, from), n);
+        LLVMValueRef part = load_lanes(e, m, pointer_at(e, m, p, from), n);
         int first = taken;
         while (taken < n && taken * step < from + n) taken++;
         for (int i = 0; i < n; i++) {
@@ -194,10 +202,18 @@ static LLVMValueRef load_strided(Emit *e, const BufNow *b, LLVMValueRef p, int s
     return all;
 }
 
-static LLVMValueRef load_gather(Emit *e, const BufNow *b, LLVMValueRef p, int64_t step) {
-    LLVMValueRef v = LLVMGetPoison(emit_type(e, e->f32, e->lanes));
+/* offset: a vector of integers, of what the lanes add besides their step; NULL: nothing. */
+static LLVMValueRef load_gather(Emit *e, const Memory *m, LLVMValueRef p, int64_t step, LLVMValueRef offset) {
+    LLVMTypeRef element = emit_element(e, m->dtype);
+    LLVMValueRef v = LLVMGetPoison(emit_type(e, element, e->lanes));
     for (int i = 0; i < e->lanes; i++) {
-        LLVMValueRef x = load_lanes(e, b, pointer_at(e, p, i * step), 1);
+        LLVMValueRef at = p;
+        if (offset) {
+            LLVMValueRef o = LLVMBuildExtractElement(e->b, offset, lane_index(e, i), "");
+            if (LLVMTypeOf(o) != e->i64) o = LLVMBuildSExt(e->b, o, e->i64, "");
+            at = LLVMBuildInBoundsGEP2(e->b, element, at, &o, 1, "");
+        }
+        LLVMValueRef x = load_lanes(e, m, pointer_at(e, m, at, i * step), 1);
         v = LLVMBuildInsertElement(e->b, v, x, lane_index(e, i), "");
     }
     return v;
@@ -205,12 +221,43 @@ static LLVMValueRef load_gather(Emit *e, const BufNow *b, LLVMValueRef p, int64_
 
 static int64_t lane_coef(const Emit *e, const Affine *x) { return e->vec < 0 ? 0 : affine_coef(x, e->vec); }
 
-static LLVMValueRef load_memory(Emit *e, const BufNow *b, LLVMValueRef p, int64_t coef) {
-    if (e->lanes == 1) return load_lanes(e, b, p, 1);
-    if (coef == 0) return emit_splat(e, load_lanes(e, b, p, 1));
-    if (coef == 1) return load_lanes(e, b, p, e->lanes);
-    if (coef >= 2 && coef <= 4) return load_strided(e, b, p, (int)coef);
-    return load_gather(e, b, p, coef);
+static LLVMValueRef load_memory(Emit *e, const Memory *m, LLVMValueRef p, int64_t coef) {
+    if (e->lanes == 1) return load_lanes(e, m, p, 1);
+    if (coef == 0) return emit_splat(e, load_lanes(e, m, p, 1));
+    if (coef == 1) return load_lanes(e, m, p, e->lanes);
+    if (coef >= 2 && coef <= 4) return load_strided(e, m, p, (int)coef);
+    return load_gather(e, m, p, coef, NULL);
+}
+
+static bool varies(const Emit *e, const TakeIndex *take) {
+    return e->lanes > 1 && take->index && expr_moves(e->a, e->k, take->index, e->vec);
+}
+
+/* Σ take·stride, of one lane or of all: 32-bit where the memory is small enough, for there are vectors of these. */
+static LLVMValueRef taken_offset(Emit *e, const Type *type, const TakeIndex *take, bool each_lane) {
+    LLVMValueRef sum = NULL;
+    bool wide = type_memory_elements(type) > INT32_MAX || !each_lane;
+    LLVMTypeRef integer = wide ? e->i64 : e->i32;
+    int64_t stride = 1;
+    for (int i = type->rank - 1; i >= 0; stride *= type->axis[i].extent, i--) {
+        if (!take[i].index) continue;
+        LLVMValueRef t = each_lane ? emit_take(e, &take[i]) : emit_take_scalar(e, &take[i]);
+        if (wide) t = LLVMBuildZExt(e->b, t, emit_type(e, integer, each_lane ? e->lanes : 1), "");
+        LLVMValueRef by = LLVMConstInt(integer, (uint64_t)stride, false);
+        if (stride != 1) t = LLVMBuildNSWMul(e->b, t, each_lane ? emit_splat(e, by) : by, "");
+        sum = sum ? LLVMBuildNSWAdd(e->b, sum, t, "") : t;
+    }
+    return sum;
+}
+
+/* Where the lanes share the indexes, their elements lie as those of an affine access do. */
+static LLVMValueRef load_taken(Emit *e, const Memory *m, const Type *type, const Affine *x, const TakeIndex *take) {
+    bool each_lane = false;
+    for (int i = 0; i < type->rank; i++) each_lane |= varies(e, &take[i]);
+    LLVMValueRef offset = taken_offset(e, type, take, each_lane), p = emit_address(e, m, x);
+    if (each_lane) return load_gather(e, m, p, lane_coef(e, x), offset);
+    p = LLVMBuildInBoundsGEP2(e->b, emit_element(e, m->dtype), p, &offset, 1, "");
+    return load_memory(e, m, p, lane_coef(e, x));
 }
 
 static int64_t const_at(const Emit *e, const Affine *x) {
@@ -219,33 +266,37 @@ static int64_t const_at(const Emit *e, const Affine *x) {
     return split_terms(e, x, term, &n);
 }
 
-LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub) {
+static Memory memory_of(const Emit *e, int buf) {
     const Type *type = &e->k->buf[buf].type;
-    BufNow *b = &e->buf[buf];
+    return (Memory){e->buf[buf].base, &e->buf[buf], type->dtype, type_memory_elements(type)};
+}
+
+LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub, const TakeIndex *take) {
+    const Type *type = &e->k->buf[buf].type;
     const Affine *x = emit_linear(e, type, sub);
-    int64_t coef = lane_coef(e, x);
-    if (!b->base) return reg_load(e, b, const_at(e, x), coef);
-    return load_memory(e, b, emit_address(e, b->base, type_memory_elements(type), x), coef);
+    if (!e->buf[buf].base) return reg_load(e, &e->buf[buf], const_at(e, x), lane_coef(e, x));
+    Memory m = memory_of(e, buf);
+    return take ? load_taken(e, &m, type, x, take) : load_memory(e, &m, emit_address(e, &m, x), lane_coef(e, x));
 }
 
 void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v) {
-    const Type *type = &e->k->buf[buf].type;
-    BufNow *b = &e->buf[buf];
-    const Affine *x = emit_linear(e, type, sub);
+    const Affine *x = emit_linear(e, &e->k->buf[buf].type, sub);
     int64_t coef = lane_coef(e, x);
-    if (!b->base) {
-        reg_store(e, b, const_at(e, x), coef, v);
+    if (!e->buf[buf].base) {
+        reg_store(e, &e->buf[buf], const_at(e, x), coef, v);
         return;
     }
-    LLVMValueRef p = emit_address(e, b->base, type_memory_elements(type), x);
+    Memory m = memory_of(e, buf);
+    LLVMValueRef p = emit_address(e, &m, x);
     if (e->lanes == 1 || coef == 1) {
-        store_lanes(e, b, p, v);
+        store_lanes(e, &m, p, v);
         return;
     }
     for (int i = 0; i < e->lanes; i++)
-        store_lanes(e, b, pointer_at(e, p, i * coef), LLVMBuildExtractElement(e->b, v, lane_index(e, i), ""));
+        store_lanes(e, &m, pointer_at(e, &m, p, i * coef), LLVMBuildExtractElement(e->b, v, lane_index(e, i), ""));
 }
 
 LLVMValueRef emit_table(Emit *e, int table, const Affine *x) {
-    return load_memory(e, NULL, emit_address(e, e->table[table], e->k->table[table].n, x), lane_coef(e, x));
+    Memory m = {e->table[table], NULL, DT_F32, e->k->table[table].n};
+    return load_memory(e, &m, emit_address(e, &m, x), lane_coef(e, x));
 }

@@ -47,7 +47,8 @@ static LLVMValueRef emit_call(Emit *e, const Expr *x) {
     case FN_SIGMOID:
     case FN_ERF:
     case FN_EXPM1:
-    case FN_LOG1P: return emit_math(e, math_program(x->fn), v[0]);
+    case FN_LOG1P:
+    case FN_POW: return emit_math(e, math_program(x->fn), v);
     case FN_ADD: return LLVMBuildFAdd(e->b, v[0], v[1], "");
     case FN_SUB: return LLVMBuildFSub(e->b, v[0], v[1], "");
     case FN_MUL: return LLVMBuildFMul(e->b, v[0], v[1], "");
@@ -85,7 +86,7 @@ LLVMValueRef emit_expr(Emit *e, const Expr *x) {
     if (v) return v;
     switch (x->kind) {
     case EXPR_CONST: v = emit_const(e, x->value); break;
-    case EXPR_LOAD: v = emit_load(e, x->buf, x->sub); break;
+    case EXPR_LOAD: v = emit_from(e, e->k->buf[x->buf].type.dtype, emit_load(e, x->buf, x->sub, x->take)); break;
     case EXPR_INDEX: v = emit_index(e, x->sub); break;
     case EXPR_TABLE: v = emit_table(e, x->buf, x->sub); break;
     case EXPR_CALL: v = emit_call(e, x); break;

@@ -12,10 +12,10 @@ static LLVMValueRef less_select(Emit *e, LLVMRealPredicate p, LLVMValueRef a, LL
     return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, p, a, b, ""), x, y, "");
 }
 
-static LLVMValueRef math_ins(Emit *e, const MathIns *m, LLVMValueRef const *v, LLVMValueRef in) {
+static LLVMValueRef math_ins(Emit *e, const MathIns *m, LLVMValueRef const *v, const LLVMValueRef *arg) {
     LLVMValueRef a = v[m->a], b = v[m->b];
     switch (m->op) {
-    case MATH_IN: return in;
+    case MATH_IN: return arg[m->i];
     case MATH_FLOAT: return emit_const(e, m->f);
     case MATH_INT: return int_const(e, m->i);
     case MATH_ADD: return LLVMBuildFAdd(e->b, a, b, "");
@@ -40,11 +40,11 @@ static LLVMValueRef math_ins(Emit *e, const MathIns *m, LLVMValueRef const *v, L
     return NULL;
 }
 
-LLVMValueRef emit_math(Emit *e, const MathProgram *p, LLVMValueRef x) {
+LLVMValueRef emit_math(Emit *e, const MathProgram *p, const LLVMValueRef *arg) {
     LLVMValueRef v[256]; /* operands are bytes */
     for (int i = 0; i < p->n; i++) {
-        v[i] = x; /* constants and MATH_IN name operands 0 without having any */
-        v[i] = math_ins(e, &p->ins[i], v, x);
+        v[i] = arg[0]; /* constants and MATH_IN name operands 0 without having any */
+        v[i] = math_ins(e, &p->ins[i], v, arg);
     }
     return v[p->n - 1];
 }

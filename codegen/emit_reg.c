@@ -32,8 +32,9 @@ static void scan_expr(Emit *e, Scan *s, const Expr *x) {
     if (memo_get(&s->seen, x)) return;
     memo_put(e->a, &s->seen, x, (void *)(uintptr_t)x);
     if (x->kind == EXPR_LOAD && x->buf == s->buf) scan_access(e, s, x->sub);
-    if (x->kind == EXPR_CALL)
-        for (int i = 0; i < fn_args(x->fn); i++) scan_expr(e, s, x->arg[i]);
+    const Expr *operand[MAX_AXES];
+    int n = expr_operands(x, operand);
+    for (int i = 0; i < n; i++) scan_expr(e, s, operand[i]);
 }
 
 static void scan_stmts(Emit *e, Scan *s, const Stmt *list) {

@@ -66,7 +66,7 @@ typedef struct Emit {
     LLVMBuilderRef b;
     LLVMValueRef fn;
     LLVMValueRef entry_end; /* the branch that ends the entry block: allocas go before it */
-    LLVMTypeRef f32, i32, i64, ptr;
+    LLVMTypeRef f32, i8, i32, i64, ptr;
     VarNow *var;         /* [n_var] */
     BufNow *buf;         /* [n_buf] */
     LLVMValueRef *table; /* [n_table] constant arrays */
@@ -75,8 +75,9 @@ typedef struct Emit {
     int lanes;           /* … and the lanes of the chunk being emitted; 1 outside */
     GepRow *gep;
     int n_gep, cap_gep;
-    Memo linear; /* subscript list → its Affine in memory */
-    Memo values; /* Expr → LLVMValueRef, of one instance of a store */
+    Memo linear;  /* subscript list → its Affine in memory */
+    Memo values;  /* Expr → LLVMValueRef, of one instance of a store */
+    Memo scalars; /* … of what is the same in all lanes of a vector */
     int instances;
     int64_t stack_bytes;
     unsigned md_scope, md_noalias;
@@ -90,7 +91,8 @@ static inline void memo_clear(Memo *m) { m->generation++, m->n = 0; }
  * variable say which elements are meant. */
 LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes);
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
-LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub);
+/* As they are in memory; take: NULL, or the indirect parts of the subscripts. */
+LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub, const TakeIndex *take);
 void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v);
 LLVMValueRef emit_affine(Emit *e, const Affine *x); /* its value for lane 0, i64 */
 LLVMValueRef emit_table(Emit *e, int table, const Affine *x);
@@ -107,8 +109,17 @@ LLVMValueRef emit_fma(Emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef emit_max(Emit *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef emit_const(Emit *e, float v);
 
+/* emit_convert.c: f32 from and to the element type of a buffer. */
+LLVMTypeRef emit_element(const Emit *e, DType t);
+LLVMValueRef emit_from(Emit *e, DType t, LLVMValueRef v);
+LLVMValueRef emit_to(Emit *e, DType t, LLVMValueRef v);
+/* 0 … limit−1 as an integer: index as TakeIndex says. */
+LLVMValueRef emit_take(Emit *e, const TakeIndex *take);
+/* emit_take for all lanes at once, where the index is the same in all. */
+LLVMValueRef emit_take_scalar(Emit *e, const TakeIndex *take);
+
 /* emit_math.c */
-LLVMValueRef emit_math(Emit *e, const MathProgram *p, LLVMValueRef x);
+LLVMValueRef emit_math(Emit *e, const MathProgram *p, const LLVMValueRef *arg);
 
 /* emit_stmt.c: one statement; all of a list. */
 bool emit_stmt(Emit *e, const Stmt *s);

@@ -12,23 +12,27 @@ static bool emit_assign(Emit *e, const Stmt *s) {
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d stores after unrolling", e->k->name,
                          MAX_INSTANCES);
     memo_clear(&e->values);
+    memo_clear(&e->scalars);
+    DType dtype = e->k->buf[s->buf].type.dtype;
     LLVMValueRef v = NULL;
     const Expr *x = s->value;
     bool product = x->kind == EXPR_CALL && x->fn == FN_MUL;
     switch (s->op) {
-    case STORE_SET: v = emit_expr(e, x); break;
+    case STORE_SET:
+        v = stmt_moves(e->k, s) ? emit_load(e, x->buf, x->sub, x->take) : emit_to(e, dtype, emit_expr(e, x));
+        break;
     case STORE_ADD:
         if (product) {
             LLVMValueRef a = emit_expr(e, x->arg[0]), b = emit_expr(e, x->arg[1]);
-            v = emit_fma(e, a, b, emit_load(e, s->buf, s->sub));
+            v = emit_fma(e, a, b, emit_load(e, s->buf, s->sub, NULL));
         } else {
             v = emit_expr(e, x);
-            v = LLVMBuildFAdd(e->b, emit_load(e, s->buf, s->sub), v, "");
+            v = LLVMBuildFAdd(e->b, emit_load(e, s->buf, s->sub, NULL), v, "");
         }
         break;
     case STORE_MAX:
         v = emit_expr(e, x);
-        v = emit_max(e, emit_load(e, s->buf, s->sub), v);
+        v = emit_max(e, emit_load(e, s->buf, s->sub, NULL), v);
         break;
     }
     emit_store(e, s->buf, s->sub, v);

@@ -143,6 +143,7 @@ static bool put_code(Emit *e, Machine *m, const char *symbol, EmitOutput kind, v
 
 static bool emit_module(Emit *e, Machine *m, const char *symbol) {
     e->f32 = LLVMFloatTypeInContext(e->ctx);
+    e->i8 = LLVMInt8TypeInContext(e->ctx);
     e->i32 = LLVMInt32TypeInContext(e->ctx);
     e->i64 = LLVMInt64TypeInContext(e->ctx);
     e->ptr = LLVMPointerTypeInContext(e->ctx, 0);

@@ -3,7 +3,9 @@
 
 #include "codegen/cache.h"
 #include "codegen/target.h"
+#include "frontend/indices.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,7 +28,7 @@ static bool pack_weights(LunetteModel *m, Diag *d) {
     if (!m->weights) return false;
     for (int b = 0; b < m->plan->n_buf; b++)
         if (m->plan->buf[b].place == PLACE_WEIGHTS &&
-            !constant_pack(m, m->buf_node[b], (float *)(m->weights + m->plan->buf[b].at), d))
+            !constant_pack(m, m->buf_node[b], m->weights + m->plan->buf[b].at, d))
             return false;
     return true;
 }
@@ -47,7 +49,7 @@ static bool compile(LunetteModel *m, Diag *d) {
     return true;
 }
 
-void *model_buffer(const LunetteModel *m, int buf, const float *const *inputs, float *const *outputs) {
+void *model_buffer(const LunetteModel *m, int buf, const void *const *inputs, void *const *outputs) {
     const PlanBuf *b = &m->plan->buf[buf];
     switch (b->place) {
     case PLACE_ARENA: return m->memory + b->at;
@@ -67,12 +69,38 @@ static void bind_args(LunetteModel *m) {
     }
 }
 
+/* What gather takes as index: an input is looked at before each run, a weight now. */
+static bool find_indices(LunetteModel *m, Diag *d) {
+    const Graph *g = m->written;
+    m->places = ARENA_ARRAY(m->arena, int64_t, m->plan->n_input);
+    for (int i = 0; i < m->plan->n_input; i++)
+        m->places[i] = index_places(m->index_user[graph_find(g, m->plan->input[i].name)->id]);
+    for (int i = 0; i < g->n_node; i++) {
+        const Node *w = g->node[i];
+        if (w->op != OP_WEIGHT || w->type.dtype == DT_F32 || !m->weight[i]) continue;
+        int64_t places = index_places(m->index_user[i]);
+        if (places && !index_check(&w->type, m->weight[i], places, w->name, d)) return false;
+    }
+    return true;
+}
+
+bool model_inputs_good(const LunetteModel *m, const void *const *inputs, Diag *d) {
+    for (int i = 0; i < m->plan->n_input; i++) {
+        char name[256];
+        const PlanPort *p = &m->plan->input[i];
+        if (m->places[i] == 0 || !inputs[i]) continue;
+        snprintf(name, sizeof name, "input '%.200s'", p->name);
+        if (!index_check(&p->type, inputs[i], m->places[i], name, d)) return false;
+    }
+    return true;
+}
+
 bool model_build(LunetteModel *m, Diag *d) {
     volatile bool good = false;
     if (ARENA_TRY(m->arena)) {
         m->memory = memory_map(m->plan->arena_bytes, &m->memory_size, d);
         m->pool = m->memory ? pool_open(m->options.threads, d) : NULL;
-        good = m->pool && compile(m, d) && pack_weights(m, d);
+        good = m->pool && compile(m, d) && find_indices(m, d) && pack_weights(m, d);
         if (good) bind_args(m);
     } else {
         diag_fail(d, DIAG_MACHINE, "out of memory while building");
@@ -97,7 +125,7 @@ void model_run_step(LunetteModel *m, int step, void *const *args) {
     pool_run(m->pool, step_tasks, &call, m->plan->kernel[m->plan->step[step].kernel].tasks);
 }
 
-void model_run(LunetteModel *m, const float *const *inputs, float *const *outputs) {
+void model_run(LunetteModel *m, const void *const *inputs, void *const *outputs) {
     for (int s = 0; s < m->plan->n_step; s++) {
         const PlanStep *step = &m->plan->step[s];
         for (int i = 0; i < step->n_arg; i++) {

@@ -82,7 +82,7 @@ typedef struct CheckOptions {
     bool exact;                 /* small integers for each kernel alone; needs check_exact_weights */
     bool full;                  /* interpret every task of large kernels too */
     uint64_t seed;              /* of inputs that are not given */
-    const float *const *inputs; /* [plan->n_input], plain; NULL or a NULL entry: random in [0, 1) */
+    const void *const *inputs;  /* [plan->n_input], plain; NULL or a NULL entry: random, floats in [0, 1) */
     const char *against;        /* a folder of npy files named after tensors; NULL: none */
     double rtol;                /* … and the relative L2 error allowed; 0: 1e-4 */
     int threads;                /* of the check itself; 0: one a CPU */
@@ -90,7 +90,7 @@ typedef struct CheckOptions {
     void (*progress)(void *ctx, const char *kernel, int done, int of);
     /* Tests only: may spoil a kernel's native result before it is compared (`out`) or, with `exact`, an
      * input before the kernel runs (`input`, `out` NULL); may be NULL. */
-    void (*tamper)(void *ctx, int step, float *out, float *input, int64_t n);
+    void (*tamper)(void *ctx, int step, void *out, void *input, int64_t n);
     void *ctx;
 } CheckOptions;
 

@@ -8,8 +8,6 @@
 
 #include <dirent.h>
 
-#define CHECK_PATTERN 0x7fc5a5a5u /* a NaN that no arithmetic makes: not written yet */
-
 /* A file of --against. */
 typedef struct AgainstFile {
     const Node *node; /* of the graph as written */
@@ -24,8 +22,8 @@ typedef struct Check {
     const CheckOptions *o;
     CheckReport *report;
     int threads;
-    const float **inputs; /* [plan->n_input] */
-    float **outputs;      /* [plan->n_output]: of the kernels run one by one */
+    const void **inputs; /* [plan->n_input] */
+    void **outputs;      /* [plan->n_output]: of the kernels run one by one */
     AgainstFile *file;
     int n_file;
     DIR *folder;        /* of --against, while it is read */
@@ -42,12 +40,29 @@ typedef struct StepCheck {
     const Kernel *kernel; /* scheduled */
     Node *const *arg;     /* [n_in + 1], the last is the result */
     void **args;          /* [n_in + 1]: values at the boundary, and `native` */
-    float *native, *nest; /* [memory] of the result */
+    void *native, *nest;  /* [memory] of the result, of its type */
+    DType type;
     int64_t memory, elements;
     int64_t *at;         /* [elements]: logical element → memory */
     double *ref, *bound; /* [elements]; bound: with the rounding of the result */
     bool whole;          /* every task was interpreted */
 } StepCheck;
+
+/* ---- check_memory.c ----------------------------------------------------------------------- */
+
+enum { CHECK_VALUE_TEXT = 48 };
+
+/* Aligned as a plan's buffers are. */
+void *memory_aligned(Arena *a, size_t bytes);
+/* Marks n elements as not written; and whether element i has been since. A u8 that has may look as if it had not. */
+void memory_unwrite(DType t, void *data, int64_t n);
+bool memory_written(DType t, const void *data, int64_t i);
+const void *memory_at(DType t, const void *data, int64_t i);
+/* The same bits; any NaN is as good as another, but for what was not written. */
+bool memory_same(DType t, const void *x, const void *y, int64_t i);
+uint64_t memory_digest(const void *data, size_t bytes); /* never 0 */
+/* "0.5 (3f000000)" or "17", in `out`. */
+const char *memory_text(DType t, const void *data, int64_t i, char out[CHECK_VALUE_TEXT]);
 
 /* ---- check_jobs.c ------------------------------------------------------------------------- */
 
@@ -80,12 +95,16 @@ void why_add(char why[CHECK_WHY_TEXT], const char *fmt, va_list ap);
 
 /* Two channels (or output rows of a weight) to change places in one tensor of the reference. */
 typedef struct Swap {
-    const Node *node; /* as written */
+    const Node *node; /* of local_graph */
     int axis;
     int64_t first, second;
 } Swap;
 
-/* The kernel's result from the values at its boundary, evaluated on the graph as written. */
+/* The graph that tells what a kernel should compute, and its node for one of the kernel's arguments (as the passes
+ * left it). Constants without a name in the graph as written have none there. */
+const Graph *local_graph(const StepCheck *s);
+const Node *local_node(const StepCheck *s, const Node *arg);
+/* The kernel's result from the values at its boundary, evaluated on that graph. */
 const RefTensor *local_reference(Arena *a, const StepCheck *s, const Swap *swap, bool with_err, Diag *d);
 /* Sets s->ref and s->bound. */
 bool local_evaluate(StepCheck *s, Diag *d);
@@ -104,7 +123,7 @@ bool trust_check(StepCheck *s, Diag *d);
 /* ---- check_exact.c -------------------------------------------------------------------------- */
 
 /* Fresh small numbers for one input of a kernel, halo set. */
-void exact_input(const StepCheck *s, const Node *input, float *out);
+void exact_input(const StepCheck *s, const Node *input, void *out);
 /* All ops of the kernel are exact on such numbers. */
 bool exact_kernel(const StepCheck *s);
 
@@ -120,8 +139,8 @@ bool whole_finish(Whole *w, bool good, Diag *d);
 
 bool against_open(Check *c, const char *dir, Diag *d);
 void against_close(Check *c);
-/* Compares a value, `v` doubles or `f` floats at[i] (NULL: i), with the files of this node. */
-bool against_value(Check *c, const Node *node, CheckSource source, const double *v, const float *f, const int64_t *at,
-                   Diag *d);
+/* Compares a value, `v` or the elements at[i] of `data`, with the files of this node. */
+void against_value(Check *c, const Node *node, CheckSource source, const double *v, const void *data,
+                   const int64_t *at);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "runtime/interp.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,12 +13,13 @@ enum { GUARD = 64, LEAST_OUTPUTS = 4096 };
 
 void index_text(const Type *plain, int64_t element, char out[CHECK_INDEX_TEXT]) {
     int64_t digit[MAX_AXES] = {0};
+    out[0] = '\0';
+    if (type_elements(plain) == 0) return;
     for (int i = plain->rank - 1; i >= 0; i--) {
         digit[i] = element % plain->axis[i].extent;
         element /= plain->axis[i].extent;
     }
     int n = 0;
-    out[0] = '\0';
     for (int i = 0; i < plain->rank && n < CHECK_INDEX_TEXT; i++)
         n += snprintf(out + n, (size_t)(CHECK_INDEX_TEXT - n), "%s%c%lld", i ? " " : "", plain->axis[i].letter,
                       (long long)digit[i]);
@@ -49,29 +49,7 @@ void row_fault(CheckRow *r, unsigned fault, const char *fmt, ...) {
     va_end(ap);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
-
-static uint32_t bits_of(float x) {
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static bool written(float x) { return bits_of(x) != CHECK_PATTERN; }
-static bool same(float x, float y) {
-    return bits_of(x) == bits_of(y) || (isnan(x) && isnan(y) && written(x) && written(y));
-}
-
-static void fill_pattern(float *out, int64_t n) {
-    const uint32_t pattern = CHECK_PATTERN;
-    for (int64_t i = 0; i < n; i++) memcpy(&out[i], &pattern, sizeof pattern);
-}
-
-/* n floats, aligned as a plan's buffers are. */
-static float *aligned_floats(Arena *a, int64_t n) {
-    char *p = arena_alloc(a, (size_t)n * sizeof(float) + PLAN_ALIGN);
-    return (float *)(((uintptr_t)p + PLAN_ALIGN - 1) & ~(uintptr_t)(PLAN_ALIGN - 1));
-}
+/* ---- arguments -------------------------------------------------------------------------------- */
 
 /* The values at the boundary: where the steps before left them, or fresh ones with `exact`. */
 static void set_args(StepCheck *s) {
@@ -80,7 +58,7 @@ static void set_args(StepCheck *s) {
     s->args = ARENA_ARRAY(s->arena, void *, s->n_in + 1);
     for (int i = 0; i < s->n_in; i++) {
         if (s->c->o->exact && !graph_is_constant(s->arg[i])) {
-            float *fresh = aligned_floats(s->arena, type_memory_elements(&s->arg[i]->type));
+            void *fresh = memory_aligned(s->arena, type_bytes(&s->arg[i]->type));
             exact_input(s, s->arg[i], fresh);
             s->args[i] = fresh;
         } else {
@@ -89,19 +67,12 @@ static void set_args(StepCheck *s) {
     }
 }
 
-/* FNV-1a over words (Fowler, Noll, Vo), never 0. */
-static uint64_t digest_of(const float *v, int64_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (int64_t i = 0; i < n; i++) h = (h ^ bits_of(v[i])) * 0x100000001b3u;
-    return h | 1;
-}
-
 /* Memory is reused: what lies at the boundary must still be what was put there. */
 static void check_boundary(StepCheck *s) {
     for (int i = 0; i < s->n_in; i++) {
         const Node *n = s->arg[i];
         if (graph_is_constant(n)) continue;
-        uint64_t now = digest_of(s->args[i], type_memory_elements(&n->type)), *before = &s->c->digest[n->id];
+        uint64_t now = memory_digest(s->args[i], type_bytes(&n->type)), *before = &s->c->digest[n->id];
         if (n->op == OP_INPUT && *before == 0) *before = now;
         if (*before != now) row_fault(s->row, CHECK_PLAN, "its input %s is not what the kernel before left", n->name);
     }
@@ -111,20 +82,21 @@ static void check_boundary(StepCheck *s) {
 
 static void run_native(StepCheck *s) {
     Check *c = s->c;
-    int64_t all = s->memory + 2 * GUARD;
-    float *block = aligned_floats(s->arena, all);
-    s->native = block + GUARD;
-    fill_pattern(block, all);
+    size_t size = dtype_bytes(s->type), bytes = (size_t)s->memory * size;
+    char *block = memory_aligned(s->arena, bytes + 2 * GUARD * size);
+    s->native = block + GUARD * size;
+    memory_unwrite(s->type, block, s->memory + 2 * GUARD);
     s->args[s->n_in] = s->native;
     model_run_step(c->m, s->step, s->args);
     if (!c->o->exact) { /* what the next kernels read */
-        float *place = model_buffer(c->m, c->m->plan->step[s->step].buf[s->n_in], c->inputs, c->outputs);
-        memcpy(place, s->native, (size_t)s->memory * sizeof *place);
-        c->digest[s->arg[s->n_in]->id] = digest_of(s->native, s->memory);
+        void *place = model_buffer(c->m, c->m->plan->step[s->step].buf[s->n_in], c->inputs, c->outputs);
+        memcpy(place, s->native, bytes);
+        c->digest[s->arg[s->n_in]->id] = memory_digest(s->native, bytes);
     }
     if (c->o->tamper) c->o->tamper(c->o->ctx, s->step, s->native, NULL, s->memory);
     int64_t spoiled = 0;
-    for (int i = 0; i < GUARD; i++) spoiled += written(block[i]) + written(s->native[s->memory + i]);
+    for (int i = 0; i < GUARD; i++)
+        spoiled += memory_written(s->type, block, i) + memory_written(s->type, s->native, s->memory + i);
     if (spoiled)
         row_fault(s->row, CHECK_OUTSIDE, "native code wrote %lld elements next to its buffer", (long long)spoiled);
 }
@@ -170,14 +142,14 @@ static int64_t collect_ranges(StepCheck *s, const uint8_t *want, uint8_t *done, 
 
 static int64_t nest_written(const StepCheck *s) {
     int64_t n = 0;
-    for (int64_t e = 0; e < s->elements; e++) n += written(s->nest[s->at[e]]);
+    for (int64_t e = 0; e < s->elements; e++) n += memory_written(s->type, s->nest, s->at[e]);
     return n;
 }
 
 /* Interprets a sample, or more of it until it has written enough; the reference beside the first. */
 static bool run_nest(StepCheck *s, bool full, uint8_t *done, Diag *d) {
     int64_t tasks = s->row->tasks, enough = s->elements < LEAST_OUTPUTS ? s->elements : LEAST_OUTPUTS;
-    int64_t least = enough * tasks / s->memory + 1;
+    int64_t least = s->memory ? enough * tasks / s->memory + 1 : tasks;
     uint8_t *want = ARENA_ARRAY(s->arena, uint8_t, tasks);
     NestJobs j = {.s = s, .reference = s->row->interpreted == 0, .range = ARENA_ARRAY(s->arena, Range, tasks)};
     do {
@@ -199,31 +171,33 @@ static void compare_bits(StepCheck *s) {
     int64_t differ = 0, first = 0;
     s->row->compared = 0;
     for (int64_t i = 0; i < s->memory; i++) {
-        if (!s->whole && !written(s->nest[i])) continue;
+        if (!s->whole && !memory_written(s->type, s->nest, i)) continue;
         s->row->compared++;
-        if (!same(s->native[i], s->nest[i]) && differ++ == 0) first = i;
+        if (!memory_same(s->type, s->native, s->nest, i) && differ++ == 0) first = i;
     }
     if (differ == 0) return;
-    char at[CHECK_INDEX_TEXT];
+    char at[CHECK_INDEX_TEXT], native[CHECK_VALUE_TEXT], nest[CHECK_VALUE_TEXT];
     step_index(s, first, at);
     row_fault(s->row, CHECK_CODE,
-              "the code generator differs from the nest in %lld of %lld elements, "
-              "first at %s: native %.9g (%08x), nest %.9g (%08x)",
-              (long long)differ, (long long)s->row->compared, at, (double)s->native[first], bits_of(s->native[first]),
-              (double)s->nest[first], bits_of(s->nest[first]));
+              "the code generator differs from the nest in %lld of %lld elements, first at %s: native %s, nest %s",
+              (long long)differ, (long long)s->row->compared, at, memory_text(s->type, s->native, first, native),
+              memory_text(s->type, s->nest, first, nest));
 }
 
 static void compare_halo(StepCheck *s) {
     if (s->memory == s->elements) return;
-    const float halo = s->arg[s->n_in]->type.halo;
     uint8_t *inside = ARENA_ARRAY(s->arena, uint8_t, s->memory);
+    char halo[8] = {0}, is[CHECK_VALUE_TEXT], wanted[CHECK_VALUE_TEXT];
+    dtype_put(s->type, halo, 0, (double)s->arg[s->n_in]->type.halo);
     for (int64_t e = 0; e < s->elements; e++) inside[s->at[e]] = 1;
     int64_t wrong = 0, first = 0;
     for (int64_t i = 0; i < s->memory; i++)
-        if (!inside[i] && bits_of(s->native[i]) != bits_of(halo) && wrong++ == 0) first = i;
+        if (!inside[i] && memcmp(memory_at(s->type, s->native, i), halo, dtype_bytes(s->type)) != 0 && wrong++ == 0)
+            first = i;
     if (wrong)
-        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %g, first element %lld of memory: %.9g",
-                  (long long)wrong, (double)halo, (long long)first, (double)s->native[first]);
+        row_fault(s->row, CHECK_HALO, "%lld elements of the halo are not %s, first element %lld of memory: %s",
+                  (long long)wrong, memory_text(s->type, halo, 0, wanted), (long long)first,
+                  memory_text(s->type, s->native, first, is));
 }
 
 static bool compare_all(StepCheck *s, uint8_t *done, Diag *d) {
@@ -249,10 +223,10 @@ bool step_check(StepCheck *s, Diag *d) {
     set_args(s);
     if (!s->c->o->exact) check_boundary(s);
     run_native(s);
-    s->nest = aligned_floats(s->arena, s->memory);
+    s->nest = memory_aligned(s->arena, (size_t)s->memory * dtype_bytes(s->type));
     s->ref = ARENA_ARRAY(s->arena, double, s->elements);
     s->bound = ARENA_ARRAY(s->arena, double, s->elements);
-    fill_pattern(s->nest, s->memory);
+    memory_unwrite(s->type, s->nest, s->memory);
     uint8_t *done = ARENA_ARRAY(s->arena, uint8_t, s->row->tasks);
-    return run_nest(s, s->c->o->full, done, d) && compare_all(s, done, d);
+    return run_nest(s, s->c->o->full || s->type == DT_U8, done, d) && compare_all(s, done, d);
 }

@@ -5,10 +5,10 @@
 
 #include <math.h>
 
-enum { MOST_ZEROS = 90 }; /* percent */
+enum { MOST_ZEROS = 90 /* percent */, FEW = 16 };
 
 /* The inside of an input: halos hold another value. */
-static bool input_constant(Arena *a, const Type *t, const float *data) {
+static bool input_constant(Arena *a, const Type *t, const void *data) {
     const RefTensor *x = ref_from_f32(a, t, data);
     int64_t n = type_elements(t);
     for (int64_t i = 1; i < n; i++)
@@ -25,11 +25,28 @@ static bool trust_inputs(Arena *a, void *ctx, Diag *d) {
     return true;
 }
 
-/* A softmax over one channel is 1 whatever comes in. */
+static bool is_argument(const Node *n) { return n->op == OP_ARGMAX || n->op == OP_ARGMIN; }
+
+_Static_assert(sizeof(SOFTMAX_attr) == sizeof(LOGSOFTMAX_attr), "the axis is in the same place");
+
+/* A softmax over one element is 1 whatever comes in, the largest of one is the first, a shape is known. */
 static bool must_be_constant(const Node *result) {
     const Node *n = result->origin;
-    return n && (n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX) && type_extent(&n->type, 'c') == 1;
+    if (!n) return false;
+    if (is_argument(n)) return type_elements(&n->type) == type_elements(&n->in[0]->type);
+    if (n->op != OP_SOFTMAX && n->op != OP_LOGSOFTMAX) return n->op == OP_SHAPE;
+    int axis = n->attr.SOFTMAX.axis;
+    return n->type.axis[axis < 0 ? axis + n->type.rank : axis].extent == 1;
 }
+
+/* Few places easily are the same. */
+static bool may_be_equal(const StepCheck *s) {
+    const Node *result = s->arg[s->n_in];
+    return must_be_constant(result) || (is_argument(result) && s->elements < FEW);
+}
+
+/* An unpool has zeros between the values. */
+static bool mostly_zero(const Node *result) { return result->op == OP_MAXUNPOOL; }
 
 static void trust_result(StepCheck *s) {
     int64_t zeros = 0, broken = 0;
@@ -42,9 +59,9 @@ static void trust_result(StepCheck *s) {
     if (broken)
         row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements",
                   (long long)broken, (long long)s->elements);
-    if (equal && !must_be_constant(s->arg[s->n_in]))
+    if (equal && !may_be_equal(s))
         row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
-    else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS)
+    else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS && !mostly_zero(s->arg[s->n_in]))
         row_fault(s->row, CHECK_MISTRUSTED, "%lld of its %lld results are 0", (long long)zeros, (long long)s->elements);
 }
 
@@ -58,7 +75,8 @@ typedef struct Swaps {
     int n, cap;
 } Swaps;
 
-/* What a swap changes may be lost behind a relu: so many pairs of neighbours are tried. */
+/* What a swap changes may be lost behind a relu: so many pairs of neighbours are tried; all where the place of one
+ * element is what counts. */
 enum { PAIRS = 6 };
 
 /* The reference with the swap differs by more than the check would forgive. */
@@ -91,7 +109,8 @@ static bool swap_job(void *ctx, int64_t job, Diag *d) {
     const Swaps *w = ctx;
     SwapJob j = {w, job, w->v[job]};
     int64_t extent = type_plain(&j.swap.node->type).axis[j.swap.axis].extent;
-    for (int pair = 0; pair < PAIRS && j.swap.second < extent && !w->noticed[job]; pair++) {
+    int64_t pairs = is_argument(w->s->arg[w->s->n_in]) ? extent : PAIRS;
+    for (int64_t pair = 0; pair < pairs && j.swap.second < extent && !w->noticed[job]; pair++) {
         if (!check_scoped(swap_scoped, &j, d)) return false;
         j.swap.first++;
         j.swap.second++;
@@ -108,27 +127,33 @@ static void add_swap(Swaps *w, const Node *written, int axis) {
     ARENA_PUSH(w->s->arena, w->v, w->n, w->cap, swap);
 }
 
+/* What passes scale, turn and pack. */
+static const Node *bare_weight(const Node *w) {
+    while (graph_is_constant(w) && w->op != OP_WEIGHT && w->n_in > 0) w = w->in[0];
+    return w;
+}
+
 /* The weights of convolutions and dense layers between the boundary and the result. */
 static void add_weights(Swaps *w) {
     const StepCheck *s = w->s;
-    const Graph *g = s->c->m->written;
+    const Graph *g = local_graph(s);
     bool *needed = ARENA_ARRAY(s->arena, bool, g->n_node), *boundary = ARENA_ARRAY(s->arena, bool, g->n_node);
     for (int i = 0; i < s->n_in; i++)
-        if (!graph_is_constant(s->arg[i])) boundary[s->arg[i]->origin->id] = true;
-    const Node *result = s->arg[s->n_in]->origin;
+        if (!graph_is_constant(s->arg[i])) boundary[local_node(s, s->arg[i])->id] = true;
+    const Node *result = local_node(s, s->arg[s->n_in]);
     needed[result->id] = true;
     for (int i = result->id; i >= 0; i--) {
         const Node *n = g->node[i];
         if (!needed[i] || boundary[i]) continue;
         for (int j = 0; j < n->n_in; j++) needed[n->in[j]->id] = true;
-        if (n->op == OP_CONV || n->op == OP_DENSE) add_swap(w, n->in[1], 0);
+        if (n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE) add_swap(w, bare_weight(n->in[1]), 0);
     }
 }
 
 static bool trust_swaps(StepCheck *s, Diag *d) {
     Swaps w = {.s = s};
     for (int i = 0; i < s->n_in; i++)
-        if (!graph_is_constant(s->arg[i])) add_swap(&w, s->arg[i]->origin, 1);
+        if (!graph_is_constant(s->arg[i])) add_swap(&w, local_node(s, s->arg[i]), 1);
     add_weights(&w);
     w.noticed = ARENA_ARRAY(s->arena, bool, w.n);
     if (!check_parallel(s->c->threads, w.n, swap_job, &w, d)) return false;

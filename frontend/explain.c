@@ -149,6 +149,9 @@ ExplainTap explain_tap(const ExplainLayer *l, const int64_t pixel[1 + EXPLAIN_AX
         t.at[i] = pixel[1 + i] * x->stride + t.k[i] * x->dilation - x->lo;
         t.padding |= t.at[i] < 0 || t.at[i] >= x->in;
     }
+    int64_t all = l->taps / l->in_group;
+    if (l->flip) t.w = (pixel[0] * l->in_group + tap) * all + all - 1 - (t.w - pixel[0] * l->taps) % all;
+    for (int i = 0; i < l->n && l->flip; i++) t.k[i] = l->axis[i].kernel - 1 - t.k[i];
     t.cw = tap;
     t.c = t.x = pixel[0] / l->out_group * l->in_group + tap;
     for (int i = 0; i < l->n; i++) t.x = t.padding ? -1 : t.x * l->axis[i].in + t.at[i];

@@ -58,7 +58,7 @@ typedef struct ExplainLayer {
     int n; /* axes */
     ExplainAxis axis[EXPLAIN_AXES];
     int64_t in_channels, out_channels, groups;
-    bool bias, count_pad;
+    bool bias, count_pad, flip; /* flip: tap k meets weight K−1−k */
     /* set by explain_layer */
     int64_t in_group, out_group; /* channels of a group */
     int64_t taps;                /* terms of one output: in_group · ∏ kernel */

@@ -23,12 +23,18 @@ typedef struct Explain {
 
     ExplainLayer l;
     const char *name; /* of the layer in the network, NULL without one */
+    const struct Node *transposed; /* a transposed convolution, in the place of l */
     bool has_pixel;
     int64_t pixel[1 + EXPLAIN_AXES];
     double *x, *w, *b; /* x NULL: no values; w NULL for pools, b when not given */
 } Explain;
 
 int cli_explain(int argc, char **argv);
+
+/* explain_transposed.c: "convtranspose{…}" on e->input becomes e->transposed; its facts. */
+bool explain_is_transposed(const char *text);
+bool explain_read_transposed(Explain *e, Arena *a, Diag *d);
+void explain_print_transposed(const Explain *e, Arena *a);
 
 /* The layer e->layer of the spec e->o.arg, its receptive field through the network. */
 bool explain_from_spec(Explain *e, Arena *a, Diag *d);

@@ -5,13 +5,13 @@
  *   LunetteOptions options = {.weights = "lenet5.safetensors"};
  *   if (lunette_open("lenet5.lua", &options, &model, &error) != LUNETTE_OK) { puts(error.message); … }
  *   float *image = …, scores[10];                       // sizes: lunette_input, lunette_output
- *   lunette_run(model, (const float *[]){image}, (float *[]){scores}, &error);
+ *   lunette_run(model, (const void *[]){image}, (void *[]){scores}, &error);
  *   lunette_close(model);
  *
- * Tensors are dense float32 in the plain layout, batch first: [n c], [n c w], [n c h w] or
- * [n c d h w], the last axis fastest. The library never prints, exits or aborts on bad input, and keeps no
- * pointer to the caller's memory after a call returns. A model may be run by one thread at a time;
- * several models may live and run at once. */
+ * Tensors are dense and row by row, the last axis fastest, of 0 to 8 axes, batch first: an image is [n c h w]. Most are
+ * float32; others (class numbers, indexes, masks) say so. The library never prints, exits or aborts on bad input, and
+ * keeps no pointer to the caller's memory after a call returns. A model may be run by one thread at a time; several
+ * models may live and run at once. */
 #ifndef LUNETTE_H
 #define LUNETTE_H
 
@@ -48,6 +48,12 @@ typedef struct LunetteOptions {
     int64_t batch;          /* images a run, the n of every input; 0: 1 */
     const char *const *set; /* n_set parameters "name=value" for the spec's param() */
     int n_set;
+    const char *const *constants; /* n_constant inputs of an ONNX model that are known, "shape=FILE": npy or what else
+                                   * an input may be, or a TensorProto (.pb); they are no longer inputs */
+    int n_constant;
+    const char *const
+        *shapes; /* n_shape extents of inputs of an ONNX model that leaves them open, "image=1,3,224,224" */
+    int n_shape;
     const char *cpu; /* LLVM's name; NULL: the host's */
     const char
         *cache_dir; /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
@@ -55,13 +61,23 @@ typedef struct LunetteOptions {
     int plain;      /* 1: the nests as lowered, without schedules: slow, for comparison */
 } LunetteOptions;
 
+typedef enum LunetteType {
+    LUNETTE_F32,  /* float */
+    LUNETTE_I64,  /* int64_t */
+    LUNETTE_I32,  /* int32_t */
+    LUNETTE_U8,   /* uint8_t */
+    LUNETTE_BOOL, /* a byte, 0 or 1 */
+} LunetteType;
+
 enum { LUNETTE_MAX_RANK = 8 };
 
 typedef struct LunetteTensor {
     const char *name; /* owned by the model */
-    int rank;
+    LunetteType type;
+    int rank;                         /* 0: one number */
     int64_t extent[LUNETTE_MAX_RANK]; /* batch first */
-    int64_t elements;                 /* of float32 */
+    int64_t elements;
+    size_t bytes; /* all elements */
 } LunetteTensor;
 
 typedef struct LunetteModel LunetteModel;
@@ -76,10 +92,11 @@ int lunette_output_count(const LunetteModel *model);
 LunetteTensor lunette_input(const LunetteModel *model, int i);
 LunetteTensor lunette_output(const LunetteModel *model, int i);
 
-/* Runs the network once. inputs[i] and outputs[i] point to as many floats as lunette_input(i) and
- * lunette_output(i) have elements; they may not overlap. Allocates nothing. The answer is the same to the
- * bit for any number of threads. */
-LunetteStatus lunette_run(LunetteModel *model, const float *const *inputs, float *const *outputs, LunetteError *error);
+/* Runs the network once. inputs[i] and outputs[i] point to as many elements, of their type and aligned for it, as
+ * lunette_input(i) and lunette_output(i) say; they may not overlap. Allocates nothing. The answer is the same to the
+ * bit for any number of threads. An input that the network gathers by must have indexes in range, else LUNETTE_FILE:
+ * "input 'ids': element 5 is 12, not in -10 … 9"; nothing is run then. */
+LunetteStatus lunette_run(LunetteModel *model, const void *const *inputs, void *const *outputs, LunetteError *error);
 
 /* Frees everything; NULL is fine. */
 void lunette_close(LunetteModel *model);

@@ -37,7 +37,8 @@ struct LunetteModel {
     const Node **buf_node; /* [plan->n_buf] */
     const int *kernel_of;  /* [plan->n_step] → plan->kernel */
 
-    const float **weight; /* [written->n_node]: data of WEIGHT nodes, plain layout; NULL for others */
+    const void **weight; /* [written->n_node]: data of WEIGHT nodes, plain, of their type; NULL for others */
+    const Node **index_user; /* [written->n_node]: frontend/indices.h */
     bool embedded;        /* the weights came with the graph, in the arena (ONNX) */
     void *weight_block;   /* what is not mapped */
     Safetensors *file;    /* what is */
@@ -45,7 +46,8 @@ struct LunetteModel {
     CodeLib *code;
     KernelFn *fn; /* [plan->n_step] */
     Pool *pool;
-    char *weights; /* packed, 64-byte aligned */
+    int64_t *places; /* [plan->n_input]: of an input that gather takes as index, 0 of others */
+    char *weights;   /* packed, 64-byte aligned */
     size_t weights_size;
     char *memory; /* the arena of the plan */
     size_t memory_size;
@@ -61,28 +63,38 @@ LunetteModel *model_load_from(ModelSource *source, const void *from, const Lunet
                               void *ctx, Diag *d);
 /* A Lua spec, a graph as text (.graph) or an ONNX model (.onnx). */
 LunetteModel *model_load(const char *spec, const LunetteOptions *o, ModelTrace *trace, void *ctx, Diag *d);
+/* The graph as written alone, for what does not compile it; model_weights may follow. */
+LunetteModel *model_read(const char *spec, const LunetteOptions *o, Diag *d);
 /* Those of the model itself (ONNX), else from options.weights, else random from options.seed when
  * options.random_weights. Missing, extra and mis-shaped tensors are errors (DIAG_FILE) that name the tensor, what
  * was wanted and what was found. */
 bool model_weights(LunetteModel *m, Diag *d);
-/* Sets one weight's data to another array, before model_build (`check --exact`). */
 bool model_build(LunetteModel *m, Diag *d);
-void model_run(LunetteModel *m, const float *const *inputs, float *const *outputs);
+/* Indexes in range (of inputs that are not NULL): DIAG_FILE "input 'ids': element 5 is 12, not in -10 … 9". */
+bool model_inputs_good(const LunetteModel *m, const void *const *inputs, Diag *d);
+void model_run(LunetteModel *m, const void *const *inputs, void *const *outputs);
 /* One step alone on given parameter memory, all tasks, by the pool. */
 void model_run_step(LunetteModel *m, int step, void *const *args);
 void model_close(LunetteModel *m);
 
 /* Memory of a plan buffer for this run's inputs and outputs. */
-void *model_buffer(const LunetteModel *m, int buf, const float *const *inputs, float *const *outputs);
+void *model_buffer(const LunetteModel *m, int buf, const void *const *inputs, void *const *outputs);
+/* An element type as files have it. */
+ElemType model_elem(DType t);
 
-/* Random weights: uniform with variance 2 / fan-in for what is multiplied, statistics near (0, 1). The same
- * for the same seed and name. */
-void random_weight(uint64_t seed, const Graph *g, const Node *weight, float *out);
-/* Uniform in [lo, hi), the same for the same seed and name. */
+/* random.c: the same for the same seed and name. Weights: uniform with variance 2 / fan-in for what is multiplied,
+ * statistics near (0, 1). */
+void random_weight(const LunetteModel *m, uint64_t seed, const Node *weight, void *out);
+/* Input i of the plan: f32 uniform in [lo, hi), bool 0 and 1, integers 0 … 9, indexes of gather and maxunpool places that
+ * there are. */
+void random_input(const LunetteModel *m, uint64_t seed, int i, float lo, float hi, void *out);
+/* Integers 0 … 9, bools 0 and 1; not all the same. */
+void random_whole(uint64_t seed, const char *name, DType type, void *out, int64_t n);
+/* Uniform in [lo, hi). */
 void random_fill(uint64_t seed, const char *name, float lo, float hi, float *out, int64_t n);
 
-/* The float32 values of a constant node in its layout, halos included: evaluated in double from the weights of the
+/* The values of a constant node in its type and layout, halos included: evaluated in double from the weights of the
  * graph as written, rounded once. */
-bool constant_pack(const LunetteModel *m, const Node *node, float *out, Diag *d);
+bool constant_pack(const LunetteModel *m, const Node *node, void *out, Diag *d);
 
 #endif

@@ -4,47 +4,12 @@
 #include "frontend/data/npy.h"
 #include "runtime/reference.h"
 
-#include <math.h>
 #include <string.h>
 
-/* ---- random ------------------------------------------------------------------------------------ */
-
-/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014): one step of a 64-bit counter, well mixed. */
-static uint64_t splitmix(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-void random_fill(uint64_t seed, const char *name, float lo, float hi, float *out, int64_t n) {
-    uint64_t state = seed ^ 0xcbf29ce484222325u;
-    for (const char *p = name; *p; p++) state = (state ^ (unsigned char)*p) * 0x100000001b3u;
-    for (int64_t i = 0; i < n; i++) out[i] = lo + (hi - lo) * (float)(splitmix(&state) >> 40) * 0x1p-24f;
-}
-
-static const Node *user_of(const Graph *g, const Node *weight, int *place) {
-    for (int i = 0; i < g->n_node; i++)
-        for (int j = 0; j < g->node[i]->n_in; j++)
-            if (g->node[i]->in[j] == weight) {
-                *place = j;
-                return g->node[i];
-            }
-    return NULL;
-}
-
-void random_weight(uint64_t seed, const Graph *g, const Node *weight, float *out) {
-    int place = 0;
-    const Node *user = user_of(g, weight, &place);
-    int64_t n = type_elements(&weight->type);
-    float lo = -0.1f, hi = 0.1f;
-    if (user && user->op == OP_BATCHNORM && (place == 1 || place == 4)) {
-        lo = 0.5f, hi = 1.5f; /* scale and variance */
-    } else if (place == 1 && weight->type.rank > 1) {
-        hi = sqrtf(6.0f / (float)(n / weight->type.axis[0].extent)); /* He et al. 2015: variance 2 / fan-in */
-        lo = -hi;
-    }
-    random_fill(seed, weight->name, lo, hi, out, n);
+ElemType model_elem(DType t) {
+    static const ElemType of[] = {
+        [DT_F32] = ELEM_F32, [DT_I64] = ELEM_I64, [DT_I32] = ELEM_I32, [DT_U8] = ELEM_U8, [DT_BOOL] = ELEM_BOOL};
+    return of[t];
 }
 
 /* ---- files ------------------------------------------------------------------------------------- */
@@ -71,7 +36,7 @@ static bool shape_matches(LunetteModel *m, const Node *w, const Array *found, Di
 }
 
 /* Heap room for all weights that cannot be used where they lie. */
-static float *weight_room(LunetteModel *m, const bool *copied, Diag *d) {
+static char *weight_room(LunetteModel *m, const bool *copied, Diag *d) {
     size_t bytes = 64;
     for (int i = 0; i < m->written->n_node; i++)
         if (copied[i]) bytes += (type_bytes(&m->written->node[i]->type) + 63) & ~(size_t)63;
@@ -80,8 +45,10 @@ static float *weight_room(LunetteModel *m, const bool *copied, Diag *d) {
     return m->weight_block;
 }
 
-static float *weight_next(float *at, const Node *w) {
-    return at + ((type_bytes(&w->type) + 63) & ~(size_t)63) / sizeof *at;
+static char *weight_next(char *at, const Node *w) { return at + ((type_bytes(&w->type) + 63) & ~(size_t)63); }
+
+static bool weight_read(const LunetteModel *m, const Node *w, const Array *from, void *at, Diag *d) {
+    return array_to(from, model_elem(w->type.dtype), at, m->options.weights, w->name, d);
 }
 
 static bool extra_tensor(const LunetteModel *m, const char *name, Diag *d) {
@@ -109,7 +76,8 @@ static bool bind_safetensors(LunetteModel *m, Diag *d) {
             return diag_fail(d, DIAG_FILE, "%s: %s is missing, the network wants %s", m->options.weights, w->name,
                              type_text(m->arena, &w->type));
         if (!shape_matches(m, w, found, d)) return false;
-        copied[i] = found->type != ELEM_F32 || (uintptr_t)found->data % sizeof(float) != 0;
+        copied[i] = found->type != model_elem(w->type.dtype) || w->type.dtype == DT_BOOL ||
+                    (uintptr_t)found->data % dtype_bytes(w->type.dtype) != 0;
         m->weight[i] = found->data;
     }
     for (size_t i = 0; i < m->file->n; i++) {
@@ -118,13 +86,14 @@ static bool bind_safetensors(LunetteModel *m, Diag *d) {
         if (len >= tail && strcmp(name + len - tail, "num_batches_tracked") == 0) continue; /* PyTorch's step counter */
         if (!extra_tensor(m, name, d)) return false;
     }
-    float *at = weight_room(m, copied, d);
+    char *at = weight_room(m, copied, d);
     if (!at) return false;
     for (int i = 0; i < m->written->n_node; i++)
         if (copied[i]) {
-            array_to_f32(safetensors_find(m->file, m->written->node[i]->name), at);
+            const Node *w = m->written->node[i];
+            if (!weight_read(m, w, safetensors_find(m->file, w->name), at, d)) return false;
             m->weight[i] = at;
-            at = weight_next(at, m->written->node[i]);
+            at = weight_next(at, w);
         }
     return true;
 }
@@ -135,7 +104,7 @@ static bool all_copied(LunetteModel *m, bool *copied) {
     return any;
 }
 
-static bool bind_npz_members(LunetteModel *m, Npz *z, float *at, Diag *d) {
+static bool bind_npz_members(LunetteModel *m, Npz *z, char *at, Diag *d) {
     for (size_t i = 0; i < npz_count(z); i++) {
         const char *name = npz_name(z, i);
         size_t len = strlen(name);
@@ -151,8 +120,7 @@ static bool bind_npz_members(LunetteModel *m, Npz *z, float *at, Diag *d) {
                              type_text(m->arena, &w->type));
         Array found = {0};
         if (!npz_read(z, member, &found, d)) return false;
-        bool good = shape_matches(m, w, &found, d);
-        if (good) array_to_f32(&found, at);
+        bool good = shape_matches(m, w, &found, d) && weight_read(m, w, &found, at, d);
         array_close(&found);
         if (!good) return false;
         m->weight[i] = at;
@@ -164,7 +132,7 @@ static bool bind_npz_members(LunetteModel *m, Npz *z, float *at, Diag *d) {
 static bool bind_npz(LunetteModel *m, Diag *d) {
     bool *copied = ARENA_ARRAY(m->arena, bool, m->written->n_node);
     all_copied(m, copied);
-    float *at = weight_room(m, copied, d);
+    char *at = weight_room(m, copied, d);
     Npz *z = at ? npz_open(m->options.weights, d) : NULL;
     if (!z) return false;
     bool good = bind_npz_members(m, z, at, d);
@@ -178,11 +146,11 @@ static bool bind_random(LunetteModel *m, Diag *d) {
     if (!m->options.random_weights)
         return diag_fail(d, DIAG_USAGE,
                          "the network has weights: give a file (-w FILE), or a seed for random ones (--seed N)");
-    float *at = weight_room(m, copied, d);
+    char *at = weight_room(m, copied, d);
     if (!at) return false;
     for (int i = 0; i < m->written->n_node; i++) {
         if (!copied[i]) continue;
-        random_weight(m->options.seed, m->written, m->written->node[i], at);
+        random_weight(m, m->options.seed, m->written->node[i], at);
         m->weight[i] = at;
         at = weight_next(at, m->written->node[i]);
     }
@@ -231,35 +199,45 @@ static const RefTensor *constant_value(const LunetteModel *m, Arena *a, const No
     return reference_eval(a, m->graph, value, node, false, d) ? value[node->id] : NULL;
 }
 
-/* memory[…] = round(value[e]) for the logical elements in order; the halo, if any, is set first. */
-static void pack_values(const Type *t, const int64_t *at, int64_t n, const double *v, const float *f, float *out) {
+/* The halo, if any, as a kernel would store it. */
+static void pack_halo(const Type *t, char *out) {
     int64_t memory = type_memory_elements(t);
-    if (memory != n)
-        for (int64_t i = 0; i < memory; i++) out[i] = t->halo;
-    for (int64_t e = 0; e < n; e++) out[at[e]] = f ? f[e] : (float)v[e];
+    if (memory == type_elements(t)) return;
+    for (int64_t i = 0; i < memory; i++) dtype_put(t->dtype, out, i, (double)t->halo);
 }
 
-bool constant_pack(const LunetteModel *m, const Node *node, float *out, Diag *d) {
+static void move_elements(const int64_t *at, int64_t n, size_t size, const char *from, char *to) {
+    if (size == 4) /* most are: without a call an element */
+        for (int64_t e = 0; e < n; e++) memcpy(to + at[e] * 4, from + e * 4, 4);
+    else
+        for (int64_t e = 0; e < n; e++) memcpy(to + (size_t)at[e] * size, from + (size_t)e * size, size);
+}
+
+/* memory[…] = the elements in logical order: the bits of a weight, or values that are stored now. */
+static void pack_values(Arena *a, const Type *t, const void *bits, const double *v, char *out) {
+    int64_t n = type_elements(t), *at = ARENA_ARRAY(a, int64_t, n);
+    type_offsets(t, at);
+    pack_halo(t, out);
+    if (bits) move_elements(at, n, dtype_bytes(t->dtype), bits, out);
+    for (int64_t e = 0; v && e < n; e++) dtype_put(t->dtype, out, at[e], v[e]);
+}
+
+static bool pack(const LunetteModel *m, Arena *a, const Node *node, char *out, Diag *d) {
+    const Node *source = plain_source(node);
+    const RefTensor *value = source ? NULL : constant_value(m, a, node, d);
+    if (!source && !value) return false;
+    const void *bits = source ? m->weight[source->origin->id] : NULL;
+    if (source && type_is_plain(&node->type)) memcpy(out, bits, type_bytes(&node->type));
+    else pack_values(a, &node->type, bits, value ? value->v : NULL, out);
+    return true;
+}
+
+bool constant_pack(const LunetteModel *m, const Node *node, void *out, Diag *d) {
     Arena *a = arena_open(d);
     if (!a) return false;
     volatile bool good = false;
-    if (ARENA_TRY(a)) {
-        const Node *source = plain_source(node);
-        int64_t n = type_elements(&node->type);
-        const RefTensor *value = source ? NULL : constant_value(m, a, node, d);
-        if (source && type_is_plain(&node->type)) {
-            memcpy(out, m->weight[source->origin->id], (size_t)n * sizeof *out);
-            good = true;
-        } else if (source || value) {
-            int64_t *at = ARENA_ARRAY(a, int64_t, n);
-            type_offsets(&node->type, at);
-            pack_values(&node->type, at, n, value ? value->v : NULL, source ? m->weight[source->origin->id] : NULL,
-                        out);
-            good = true;
-        }
-    } else {
-        diag_fail(d, DIAG_MACHINE, "out of memory while packing weights");
-    }
+    if (ARENA_TRY(a)) good = pack(m, a, node, out, d);
+    else diag_fail(d, DIAG_MACHINE, "out of memory while packing weights");
     ARENA_END(a);
     arena_close(a);
     return good;

@@ -64,8 +64,8 @@ static const char *attr_count_text(AttrType type) {
     case ATTR_FLOAT:
     case ATTR_BOOL: return "one number";
     case ATTR_ENUM: return "one word";
-    case ATTR_INTS: return "1 to 10 integers";
-    case ATTR_FLOATS: return "1 to 10 numbers";
+    case ATTR_INTS: return "1 to 16 integers";
+    case ATTR_FLOATS: return "1 to 16 numbers";
     case ATTR_DIMS: return "one number, or one for each spatial axis";
     case ATTR_PADS: return "one number, or one or two for each spatial axis";
     }
@@ -326,4 +326,23 @@ void attr_print(Text *t, Op op, const AttrAny *attr) {
         const AttrInfo *info = &op_table[op].attr[i];
         attr_print_one(t, info, attr_get(attr, info));
     }
+}
+
+/* ---- by name --------------------------------------------------------------------------------- */
+
+static const void *attr_named(const Node *n, const char *name, AttrType type) {
+    const OpInfo *op = &op_table[n->op];
+    for (int i = 0; i < op->n_attr; i++)
+        if (op->attr[i].type == type && strcmp(op->attr[i].name, name) == 0) return attr_get(&n->attr, &op->attr[i]);
+    return NULL;
+}
+
+bool node_window(const Node *n, NodeWindow *w) {
+    const Dims *kernel = attr_named(n, "kernel", ATTR_DIMS), *stride = attr_named(n, "stride", ATTR_DIMS);
+    const Dims *dilation = attr_named(n, "dilation", ATTR_DIMS);
+    const Pads *pad = attr_named(n, "pad", ATTR_PADS);
+    if (!kernel || !stride || !pad) return false;
+    *w = (NodeWindow){*kernel, *stride, {kernel->n, {1, 1, 1}}, *pad};
+    if (dilation) w->dilation = *dilation;
+    return true;
 }

@@ -8,10 +8,17 @@
 
 /* ---- diagnostics ------------------------------------------------------------------------- */
 
+/* Names and texts that come out of a file may hold anything: a message neither breaks its line nor steers a terminal. */
+static void diag_clean(Diag *d) {
+    for (unsigned char *s = (unsigned char *)d->text; *s; s++)
+        if (*s < ' ' || *s == 0x7f) *s = '?';
+}
+
 bool diag_vfail(Diag *d, DiagKind kind, const char *fmt, va_list ap) {
     if (d && d->kind == DIAG_NONE) {
         d->kind = kind;
         vsnprintf(d->text, sizeof d->text, fmt, ap);
+        diag_clean(d);
     }
     return false;
 }
@@ -37,6 +44,7 @@ void diag_prefix(Diag *d, const char *fmt, ...) {
     memcpy(d->text + at, ": ", 2);
     memcpy(d->text + at + 2, old, sizeof d->text - at - 2);
     d->text[sizeof d->text - 1] = '\0';
+    diag_clean(d);
 }
 
 static size_t text_distance(const char *a, const char *b) {
@@ -222,6 +230,10 @@ const char *text_get(Text *t) { return t->v ? t->v : ""; }
 void lex_open(Lexer *l, Arena *arena, const char *file, const char *text, Diag *d) {
     *l = (Lexer){.arena = arena, .file = file, .p = text, .line = 1, .diag = d};
     lex_next(l);
+}
+
+bool lex_end(Lexer *l, const char *what) {
+    return !l->failed && (l->kind == TOK_END || lex_fail(l, "one %s is wanted, more stands after it", what));
 }
 
 bool lex_fail(Lexer *l, const char *fmt, ...) {

@@ -33,7 +33,8 @@ typedef enum DiagKind {
 
 typedef struct Diag {
     DiagKind kind;
-    char text[1000]; /* one message, no newline at the end; "file:line: " first where there is a place */
+    char text[1000]; /* one message, no newline at the end; "file:line: " first where there is a place; control bytes
+                      * that came out of a file are shown as '?' */
 } Diag;
 
 /* Sets the message (the first one wins: a later call leaves an error that is already there) and
@@ -139,6 +140,7 @@ bool lex_want(Lexer *l, const char *text);                    /* … and is an e
 bool lex_name(Lexer *l, const char **out);                    /* a name is wanted */
 bool lex_int(Lexer *l, int64_t lo, int64_t hi, int64_t *out); /* an integer in lo … hi; a leading '-' is fine */
 bool lex_number(Lexer *l, double *out);                       /* int or float, a leading '-', inf, nan */
+bool lex_end(Lexer *l, const char *what); /* all is well and at its end, else "one WHAT is wanted, more stands after it" */
 bool lex_fail(Lexer *l, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* DIAG_SPEC, file:line: */
 
 #endif

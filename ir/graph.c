@@ -134,6 +134,9 @@ static bool arity_fail(Op op, int given, Diag *d) {
 static bool node_check(Node *n, Diag *d) {
     const OpInfo *o = &op_table[n->op];
     if (n->n_in < o->min_in || n->n_in > o->max_in) return arity_fail(n->op, n->n_in, d);
+    for (int i = 0; i < n->n_in; i++)
+        if (type_elements(&n->in[i]->type) == 0)
+            return diag_fail(d, DIAG_UNSUPPORTED, "input %d is empty: there is nothing to compute", i + 1);
     return attr_spread(n->op, &n->attr, n->n_in ? &n->in[0]->type : NULL, d) && o->shape(n, d);
 }
 
@@ -182,8 +185,9 @@ static bool node_params(Graph *g, Node *n, Diag *d) {
     ParamSpec spec[4];
     if (n->n_in < 1) return arity_fail(n->op, n->n_in, d);
     if (!attr_spread(n->op, &n->attr, &n->in[0]->type, d)) return false;
-    int n_param = op_table[n->op].params(n, spec, d);
-    if (n_param == 0) return false;
+    Diag why = {0};
+    int n_param = op_table[n->op].params(n, spec, &why);
+    if (why.kind != DIAG_NONE) return diag_fail(d, why.kind, "%s", why.text);
     Node **in = ARENA_ARRAY(g->arena, Node *, n->n_in + n_param);
     memcpy(in, n->in, sizeof *in * (size_t)n->n_in);
     for (int i = 0; i < n_param; i++) {

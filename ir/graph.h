@@ -27,6 +27,7 @@ enum {
     OPF_FOLDED = 64,  /* passes replace it: it has no lowering (sources and constants have none either) */
     OPF_PLAIN = 128,  /* its lowering wants channels that are not blocked, in its inputs and its result */
     OPF_EXACT = 256,  /* exact on small integers: it moves or compares values; pointwise ops' formulas tell */
+    OPF_DENSE = 512,  /* it reads its first input as plain memory: no blocks, no halo */
 };
 
 typedef enum Op {
@@ -48,7 +49,7 @@ typedef struct Dims { int n; int32_t v[MAX_SPATIAL]; } Dims;
 /* Numbers, or a rule that gives them once x, kernel and stride are known: pads_resolve (ops/window.c). A node has numbers. */
 typedef enum PadRule { PADS_GIVEN, PADS_SAME, PADS_SAME_LOWER, PADS_FULL } PadRule;
 typedef struct Pads { int n; int32_t lo[MAX_SPATIAL], hi[MAX_SPATIAL]; PadRule rule; } Pads;
-enum { MAX_INTS = 10 };
+enum { MAX_INTS = 2 * MAX_RANK };
 typedef struct Ints { int n; int32_t v[MAX_INTS]; } Ints; /* n = 0: not given */
 typedef struct Floats { int n; float v[MAX_INTS]; } Floats;
 
@@ -175,6 +176,10 @@ const char *attr_word(Arena *a, const AttrInfo *info, int i);
 bool attr_spread(Op op, AttrAny *attr, const Type *x, Diag *d);
 void attr_print(Text *t, Op op, const AttrAny *attr); /* " out=6 kernel=[5 5]": those that differ from the default */
 
+/* The attributes kernel, stride, dilation and pad of an op that has them (dilation: 1s for one that lacks it). */
+typedef struct NodeWindow { Dims kernel, stride, dilation; Pads pad; } NodeWindow;
+bool node_window(const Node *n, NodeWindow *w); /* false: it has no window */
+
 /* ---- the op table -------------------------------------------------------------------------- */
 
 typedef struct ParamSpec { const char *suffix; Type type; } ParamSpec; /* "weight", f32[o64 c3 h7 w7] */
@@ -195,7 +200,7 @@ typedef struct OpInfo {
     const char *formula; /* pointwise ops */
     /* Sets n->type from the inputs' types and the attributes (DIMS/PADS already spread). */
     bool (*shape)(Node *n, Diag *d);
-    /* The weights it needs, from the activation inputs: returns how many; 0 with `d` on errors. */
+    /* The weights it needs, from the activation inputs: returns how many, perhaps 0; 0 with `d` on errors. */
     int (*params)(const Node *n, ParamSpec out[4], Diag *d);
     /* What the op means, as plain loops in double; and the error bound when out->err is not NULL
      * (γ_k = k·u/(1 − k·u), u = 2^-24; Higham, Accuracy and Stability of Numerical Algorithms, 3.1).

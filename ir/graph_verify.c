@@ -19,7 +19,7 @@ static bool check_axis(const Type *t, int i, Diag *d) {
         int inner = type_find(t, (char)tolower((unsigned char)a->letter));
         if (inner >= 0 && inner < i) return diag_fail(d, DIAG_SPEC, "axis %c stands after its inner part", a->letter);
     }
-    if (a->extent < 1 || a->lo < 0 || a->hi < 0)
+    if (a->extent < 0 || (a->extent == 0 && (a->lo || a->hi)) || a->lo < 0 || a->hi < 0)
         return diag_fail(d, DIAG_SPEC, "axis %c has extent %d<%d,%d>", a->letter, a->extent, a->lo, a->hi);
     return true;
 }

@@ -36,11 +36,13 @@ typedef struct Affine { /* base + Σ coef·var; terms by ascending var, each var
 
 /* ---- expressions: immutable, shared freely (a DAG) ---------------------------------------- */
 
+enum { MAX_TAKE = 1 << 24 }; /* floats hold every index below */
+
 /* name in text, arguments */
 #define LOOP_FNS(X)                                                                                \
     X(NEG, "neg", 1) X(ABS, "abs", 1) X(SQRT, "sqrt", 1) X(EXP, "exp", 1) X(LOG, "log", 1)         \
     X(TANH, "tanh", 1) X(SIGMOID, "sigmoid", 1)                                                    \
-    X(ERF, "erf", 1) X(EXPM1, "expm1", 1) X(LOG1P, "log1p", 1)                                     \
+    X(ERF, "erf", 1) X(EXPM1, "expm1", 1) X(LOG1P, "log1p", 1) X(POW, "pow", 2)                    \
     X(ADD, "+", 2) X(SUB, "-", 2) X(MUL, "*", 2) X(DIV, "/", 2)                                    \
     X(MAX, "max", 2)  /* max(a, b) is a > b ? a : b */                                             \
     X(MIN, "min", 2)  /* min(a, b) is a < b ? a : b */                                             \
@@ -57,17 +59,26 @@ typedef enum Fn {
 
 typedef enum ExprKind {
     EXPR_CONST, /* value */
-    EXPR_LOAD,  /* buf[sub …] */
+    EXPR_LOAD,  /* buf[sub …], with take in an axis: sub + the value taken */
     EXPR_INDEX, /* an affine form as a float */
     EXPR_TABLE, /* table[sub[0]] : a constant table of floats */
     EXPR_CALL,  /* fn(arg …) */
 } ExprKind;
+
+/* The indirect part of a subscript, computed at run time: index clamped to 0 … limit−1 (NaN: 0) and truncated. So
+ * the subscript is in bounds by construction. */
+typedef struct TakeIndex {
+    const struct Expr *index; /* NULL: the subscript is affine */
+    int64_t limit;            /* 1 … MAX_TAKE */
+} TakeIndex;
 
 typedef struct Expr {
     ExprKind kind;
     float value;
     int buf;           /* LOAD: into Kernel.buf; TABLE: into Kernel.table */
     const Affine *sub; /* LOAD: one a buffer axis; INDEX, TABLE: one */
+    const TakeIndex *take; /* LOAD: one a buffer axis, n_take of them, one at least with an index; NULL and 0: none */
+    int n_take;
     Fn fn;
     const struct Expr *arg[4];
 } Expr;
@@ -81,7 +92,8 @@ typedef enum StoreOp { STORE_SET, STORE_ADD, STORE_MAX } StoreOp; /* =  +=  max=
 typedef enum StmtKind { STMT_FOR, STMT_STORE, STMT_ALLOC } StmtKind;
 
 /* A list of statements is linked by `next`. += with a product on top is a multiply-add: one
- * rounding or two as the target says; max= stores max(old, value). */
+ * rounding or two as the target says; max= stores max(old, value); both are for f32. = converts to the
+ * element type of the target: truncated, saturated, NaN is 0; for bool 1 unless the value is 0. */
 typedef struct Stmt {
     StmtKind kind;
     struct Stmt *next;
@@ -107,7 +119,7 @@ typedef enum BufKind {
 typedef struct Buf {
     const char *name; /* unique in the kernel */
     BufKind kind;
-    Type type;        /* the whole memory: extents include halos, lo = hi = 0 */
+    Type type;        /* the whole memory: extents include halos, lo = hi = 0; REG and SCRATCH hold f32 */
 } Buf;
 
 typedef struct Table {
@@ -162,11 +174,19 @@ Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body);
 Stmt *stmt_append(Stmt *list, Stmt *more); /* either may be NULL */
 const Expr *expr_const(Arena *a, float v);
 const Expr *expr_load(Kernel *k, int buf, const Affine *sub); /* copies sub */
+/* take: one a buffer axis, copied; index NULL where the subscript is affine. Only inputs are loaded so. */
+const Expr *expr_load_take(Kernel *k, int buf, const Affine *sub, const TakeIndex *take);
 const Expr *expr_index(Arena *a, Affine x);
 const Expr *expr_table(Arena *a, int table, Affine x);
 const Expr *expr_call(Arena *a, Fn fn, const Expr *x, const Expr *y, const Expr *z, const Expr *w);
 int fn_args(Fn fn);
 const char *fn_name(Fn fn);
+/* What this node is computed from: the arguments of a call, the indexes of an indirect load. Gives how many. */
+int expr_operands(const Expr *e, const Expr *operand[MAX_AXES]);
+/* The value changes with this loop. */
+bool expr_moves(Arena *a, const Kernel *k, const Expr *e, int var);
+/* The store moves the bits of what it loads: no conversion, so an i64 keeps all of them. */
+bool stmt_moves(const Kernel *k, const Stmt *store);
 
 /* ---- text: print.c, parse.c; print then parse gives the same text --------------------------- */
 

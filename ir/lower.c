@@ -113,10 +113,52 @@ static int lower_param(const Lower *l, const Node *x) {
     return -1;
 }
 
+/* A parameter that the kernel sees as one axis is read by the offset in memory. */
+static const Expr *load_param(Lower *l, const Node *x, const Affine *sub) {
+    int buf = lower_param(l, x);
+    if (l->k->buf[buf].type.rank == x->type.rank) return expr_load(l->k, buf, sub);
+    Affine at = affine_linear(l->a, &x->type, sub);
+    return expr_load(l->k, buf, &at);
+}
+
 const Expr *lower_read(Lower *l, const Node *x, const Index *index) {
     Affine sub[MAX_AXES];
     layout_subs(l, &x->type, index, sub);
-    return expr_load(l->k, lower_param(l, x), sub);
+    return load_param(l, x, sub);
+}
+
+static void param_flatten(Lower *l, int buf, const Type *type) {
+    assert(type_is_plain(type));
+    int64_t n = type_elements(type);
+    l->k->buf[buf].type = (Type){.dtype = type->dtype, .rank = 1, .axis = {{'e', (int32_t)n, 0, 0}}};
+}
+
+const Expr *lower_read_flat(Lower *l, const Node *x, Affine at) {
+    int buf = lower_param(l, x);
+    param_flatten(l, buf, &x->type);
+    return expr_load(l->k, buf, &at);
+}
+
+Stmt *lower_write_flat(Lower *l, Affine at, const Expr *value) {
+    assert(!lower_has_tail(l));
+    param_flatten(l, l->out, &l->group->anchor->type);
+    return stmt_store(l->k, l->out, &at, STORE_SET, value);
+}
+
+const Expr *lower_read_take(Lower *l, const Node *x, const Index *index, const TakeIndex *take) {
+    Affine sub[MAX_AXES];
+    TakeIndex at[MAX_AXES] = {{0}};
+    Type plain = type_plain(&x->type);
+    bool any = false;
+    for (int i = 0; i < plain.rank; i++) {
+        if (!take[i].index) continue;
+        any = true;
+        if (type_block(&x->type, plain.axis[i].letter) > 1)
+            diag_fail(l->d, DIAG_INTERNAL, "%s: an index is taken along a blocked axis", l->k->name);
+        at[type_find(&x->type, plain.axis[i].letter)] = take[i];
+    }
+    layout_subs(l, &x->type, index, sub);
+    return any ? expr_load_take(l->k, lower_param(l, x), sub, at) : expr_load(l->k, lower_param(l, x), sub);
 }
 
 const Expr *lower_read_broadcast(Lower *l, const Node *x, const Index *index) {

@@ -76,8 +76,14 @@ int lower_out_blocks(const Lower *l, int64_t cuts[MAX_CUTS]);
 
 /* x[index] for an input of the anchor (or of the tail). index may step into the halo. */
 const Expr *lower_read(Lower *l, const Node *x, const Index *index);
+/* The same with indirect subscripts: take[i].index, if there is one, is added to index->v[i]. Axes taken are not blocked. */
+const Expr *lower_read_take(Lower *l, const Node *x, const Index *index, const TakeIndex *take);
 /* The same for an input that broadcasts to the result: index is the result's, axes count from the last, extents of 1 stay at 0. */
 const Expr *lower_read_broadcast(Lower *l, const Node *x, const Index *index);
+/* Element `at` of x, of plain memory without a halo, in the order of memory: the kernel sees x as one axis (OPF_DENSE). */
+const Expr *lower_read_flat(Lower *l, const Node *x, Affine at);
+/* The same of the result, when there is no tail. */
+Stmt *lower_write_flat(Lower *l, Affine at, const Expr *value);
 /* The result as an accumulator: y[index] op value. */
 Stmt *lower_write(Lower *l, const Index *index, StoreOp op, const Expr *value);
 const Expr *lower_read_out(Lower *l, const Index *index);

@@ -1,14 +1,14 @@
-/* exp, log, tanh, sigmoid, erf, expm1, log1p as straight-line programs of float and integer operations: the one
+/* exp, log, tanh, sigmoid, erf, expm1, log1p, pow as straight-line programs of float and integer operations: the one
  * definition that the emitter turns into vector code and the interpreter executes, so that both
- * give the same bits. Generated code calls nothing. ir/mathfn.c has the polynomials, their sources
- * and their largest error in ULP. */
+ * give the same bits. Generated code calls nothing. ir/mathfn/ has them, a family
+ * a file, with the polynomials and their sources, and their largest error in ULP (table.c). */
 #ifndef LUNETTE_IR_MATHFN_H
 #define LUNETTE_IR_MATHFN_H
 
 #include "ir/loop.h"
 
 typedef enum MathOp {
-    MATH_IN,     /* the argument (float) */
+    MATH_IN,     /* argument i (float) */
     MATH_FLOAT,  /* the constant f */
     MATH_INT,    /* the constant i (int32) */
     MATH_ADD, MATH_SUB, MATH_MUL, MATH_DIV, /* float a, b: one rounding each */

@@ -23,7 +23,11 @@ extern const Pass pass_table[];
 extern const int pass_count;
 
 void pass_fold(Graph *g, PassContext *c);
+void pass_expand(Graph *g, PassContext *c);
 void pass_layout(Graph *g, PassContext *c);
 void pass_fuse(Graph *g, PassContext *c);
+
+/* ir/graph/panels.c, a part of layout. */
+void graph_cut_panels(Graph *g);
 
 #endif

@@ -1,6 +1,6 @@
 #include "ir/plan_build.h"
 
-#include "ir/loop/rewrite.h"
+#include "ir/plan_stride.h"
 
 #include <string.h>
 
@@ -8,7 +8,10 @@
 
 static void add_box(Arena *a, const Kernel *k, const Access *x, PlanArg *arg) {
     Box b = {{0}, {0}};
-    for (int i = 0; i < arg->rank; i++) affine_range(k, &x->sub[i], &b.lo[i], &b.hi[i]);
+    for (int i = 0; i < arg->rank; i++) {
+        affine_range(k, &x->sub[i], &b.lo[i], &b.hi[i]);
+        if (x->take && x->take[i].index) b.hi[i] += x->take[i].limit - 1;
+    }
     Box *list = x->write ? arg->written : arg->read;
     int n = x->write ? arg->n_written : arg->n_read;
     for (int i = 0; i < n; i++)
@@ -30,8 +33,22 @@ static bool writes_box(Arena *a, const Kernel *k, const Access *x) {
     return true;
 }
 
+/* A kernel may see plain memory as one axis: then it reads perhaps all of it, and certainly writes all if it writes the whole
+ * axis. */
+static void widen_boxes(PlanArg *arg, const Buf *buf, const Type *type) {
+    Box all = {{0}, {0}};
+    arg->rank = type->rank;
+    for (int i = 0; i < type->rank; i++) all.hi[i] = (int64_t)type->axis[i].extent + type->axis[i].lo + type->axis[i].hi - 1;
+    bool whole = false;
+    for (int i = 0; i < arg->n_written; i++)
+        whole |= arg->written[i].lo[0] == 0 && arg->written[i].hi[0] == buf->type.axis[0].extent - 1;
+    if (arg->n_read) arg->read[0] = all, arg->n_read = 1;
+    if (arg->n_written) arg->written[0] = all, arg->n_written = whole;
+}
+
 /* From the plain nest, where a whole result is one box; the schedule changes the order, not the elements. */
-static PlanKernel kernel_facts(Arena *a, const Kernel *k, const Kernel *scheduled) {
+static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *scheduled) {
+    const Kernel *k = lowered->kernel;
     PlanKernel f = {.tasks = kernel_tasks(scheduled), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
     AccessList list = {0};
     accesses_collect(a, k->body, -1, &list);
@@ -44,10 +61,29 @@ static PlanKernel kernel_facts(Arena *a, const Kernel *k, const Kernel *schedule
         if (x->write && (x->stmt->op != STORE_SET || !writes_box(a, k, x))) continue;
         add_box(a, k, x, &f.arg[x->buf]);
     }
+    for (int i = 0; i < k->n_param; i++) {
+        Box together;
+        PlanArg *arg = &f.arg[i];
+        if (k->buf[i].kind == BUF_OUT && strided_cover(a, k, &list, i, &together))
+            ARENA_PUSH(a, arg->written, arg->n_written, arg->cap_written, together);
+    }
+    for (int i = 0; i < k->n_param; i++)
+        if (k->buf[i].type.rank != lowered->arg[i]->type.rank) widen_boxes(&f.arg[i], &k->buf[i], &lowered->arg[i]->type);
     return f;
 }
 
+/* A parameter seen as one axis does not tell in the kernel's text what it is. */
+static bool views_equal(const Lowered *x, const Lowered *y) {
+    for (int i = 0; i < x->kernel->n_param; i++) {
+        const Type *s = &x->arg[i]->type, *t = &y->arg[i]->type;
+        bool seen_whole = x->kernel->buf[i].type.rank == s->rank && y->kernel->buf[i].type.rank == t->rank;
+        if (!seen_whole && !type_equal(s, t)) return false;
+    }
+    return true;
+}
+
 static bool kernels_equal(Arena *a, const Kernel *x, const Kernel *y) {
+    if (x->n_param != y->n_param) return false;
     Kernel p = *x, q = *y;
     p.name = q.name = "k";
     return strcmp(kernel_text(a, &p), kernel_text(a, &q)) == 0;
@@ -111,10 +147,10 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
     for (int i = 0; i < n; i++) {
         kernel[i] = -1;
         for (int j = 0; j < i && kernel[i] < 0; j++)
-            if (kernels_equal(a, scheduled[i], scheduled[j])) kernel[i] = kernel[j];
+            if (kernels_equal(a, scheduled[i], scheduled[j]) && views_equal(&lowered[i], &lowered[j])) kernel[i] = kernel[j];
         if (kernel[i] < 0) {
             kernel[i] = p->n_kernel;
-            PlanKernel facts = kernel_facts(a, lowered[i].kernel, scheduled[i]);
+            PlanKernel facts = kernel_facts(a, &lowered[i], scheduled[i]);
             ARENA_PUSH(a, p->kernel, p->n_kernel, p->cap_kernel, facts);
         }
         PlanStep s = {lowered[i].kernel->name, kernel[i], lowered[i].kernel->n_param,

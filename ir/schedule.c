@@ -53,7 +53,7 @@ static bool has_alloc(const Stmt *s) {
 
 static bool loop_sets_contiguous(const Choice *c, const Stmt *loop) {
     for (const Stmt *b = loop->body; b; b = b->next)
-        if (b->kind != STMT_STORE || b->op != STORE_SET || choice_coef(c, b, loop->var) != 1) return false;
+        if (b->kind != STMT_STORE || choice_coef(c, b, loop->var) != 1) return false;
     return true;
 }
 
@@ -100,23 +100,37 @@ static void sweep_vectors(Choice *c, const Stmt *s, const char **done, int *n_do
     }
 }
 
+/* Registers live within one iteration. */
 static bool moves_all_targets(const Choice *c, const Stmt *s, int var) {
     for (; s; s = s->next) {
+        bool own = s->kind == STMT_STORE && c->k->buf[s->buf].kind != BUF_OUT;
+        if (own) continue;
         if (s->kind == STMT_STORE ? choice_coef(c, s, var) == 0 : !moves_all_targets(c, s->body, var)) return false;
     }
     return true;
+}
+
+/* How often the stores inside are carried out, for one iteration of the loops outside. */
+static int64_t store_count(const Choice *c, const Stmt *s) {
+    int64_t n = 0;
+    for (; s; s = s->next)
+        n += s->kind == STMT_STORE ? 1 : (s->kind == STMT_FOR ? choice_extent(c, s->var) : 1) * store_count(c, s->body);
+    return n;
 }
 
 /* Outer loops worth sharing between threads: those around everything that each result moves with,
  * while one iteration does not become too little work. */
 static void sweep_par(Choice *c, const Stmt *nest) {
     int64_t work = 1, tasks = 1;
-    for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body)
+    for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body) {
         work *= choice_extent(c, s->var);
+        if (s->body->kind == STMT_ALLOC) work *= store_count(c, s->body);
+    }
     Text names = {.arena = c->a};
     for (const Stmt *s = nest; s && s->kind == STMT_FOR; s = s->body->next ? NULL : s->body) {
-        bool innermost = s->body->kind != STMT_FOR;
-        if (innermost || work / tasks <= PAR_WORK || tasks >= 256 || !moves_all_targets(c, s->body, s->var)) break;
+        bool innermost = s->body->kind == STMT_STORE, once = choice_extent(c, s->var) == 1;
+        bool moves = once || moves_all_targets(c, s->body, s->var);
+        if (innermost || work / tasks <= PAR_WORK || tasks >= 256 || !moves) break;
         tasks *= choice_extent(c, s->var);
         text_add(&names, " %s", choice_name(c, s->var));
     }

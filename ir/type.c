@@ -1,6 +1,7 @@
 #include "ir/type.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -13,6 +14,45 @@ static const int64_t max_elements = (int64_t)1 << 40;
 
 size_t dtype_bytes(DType t) { return dtypes[t].bytes; }
 const char *dtype_name(DType t) { return dtypes[t].name; }
+
+double dtype_get(DType t, const void *data, int64_t i) {
+    switch (t) {
+    case DT_F32: return (double)((const float *)data)[i];
+    case DT_I64: return (double)((const int64_t *)data)[i];
+    case DT_I32: return ((const int32_t *)data)[i];
+    case DT_U8:
+    case DT_BOOL: return ((const uint8_t *)data)[i];
+    }
+    return 0;
+}
+
+static double whole_between(double v, double lo, double hi) {
+    if (isnan(v)) return 0;
+    v = trunc(v);
+    return v < lo ? lo : v > hi ? hi : v + 0.0; /* no −0 */
+}
+
+double dtype_stored(DType t, double v) {
+    switch (t) {
+    case DT_F32: return v;
+    case DT_I64: return whole_between(v, -0x1p63, 0x1p63);
+    case DT_I32: return whole_between(v, -0x1p31, 0x1p31 - 1);
+    case DT_U8: return whole_between(v, 0, 255);
+    case DT_BOOL: return v != 0;
+    }
+    return v;
+}
+
+void dtype_put(DType t, void *data, int64_t i, double v) {
+    v = dtype_stored(t, v);
+    switch (t) {
+    case DT_F32: ((float *)data)[i] = (float)v; break;
+    case DT_I64: ((int64_t *)data)[i] = v >= 0x1p63 ? INT64_MAX : (int64_t)v; break;
+    case DT_I32: ((int32_t *)data)[i] = (int32_t)v; break;
+    case DT_U8:
+    case DT_BOOL: ((uint8_t *)data)[i] = (uint8_t)v; break;
+    }
+}
 
 const char *type_letters(int rank) {
     static const char *const letters[] = {"", "n", "nc", "ncw", "nchw", "ncdhw", "nctdhw", "ncutdhw", "ncvutdhw"};
@@ -88,14 +128,14 @@ int type_spatial(const Type *t, Axis out[MAX_SPATIAL]) {
     return n;
 }
 
-bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d) {
-    *t = (Type){.dtype = DT_F32};
+static bool make(Type *t, DType dtype, const char *letters, const int64_t *extents, int64_t least, Diag *d) {
+    *t = (Type){.dtype = dtype};
     int64_t total = 1;
     for (int i = 0; letters[i]; i++) {
         if (i == MAX_AXES) return diag_fail(d, DIAG_UNSUPPORTED, "a tensor of more than %d axes", MAX_AXES);
-        if (extents[i] < 1 || extents[i] > MAX_EXTENT)
-            return diag_fail(d, DIAG_SPEC, "extent %lld of axis %c is not in 1 … %d", (long long)extents[i], letters[i],
-                             MAX_EXTENT);
+        if (extents[i] < least || extents[i] > MAX_EXTENT)
+            return diag_fail(d, DIAG_SPEC, "extent %lld of axis %c is not in %lld … %d", (long long)extents[i],
+                             letters[i], (long long)least, MAX_EXTENT);
         if (__builtin_mul_overflow(total, extents[i], &total) || total > max_elements)
             return diag_fail(d, DIAG_SPEC, "a tensor of more than 2^40 elements");
         t->axis[t->rank++] = (Axis){letters[i], (int32_t)extents[i], 0, 0};
@@ -103,11 +143,13 @@ bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d) {
     return true;
 }
 
+bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d) {
+    return make(t, DT_F32, letters, extents, 1, d);
+}
+
 bool type_of_rank(Type *t, DType dtype, int rank, const int64_t *extents, Diag *d) {
     if (rank > MAX_RANK) return diag_fail(d, DIAG_UNSUPPORTED, "a tensor of %d axes; at most %d are known", rank, MAX_RANK);
-    bool ok = type_make(t, type_letters(rank), extents, d);
-    t->dtype = dtype;
-    return ok;
+    return make(t, dtype, type_letters(rank), extents, 0, d);
 }
 
 void type_print(Text *t, const Type *type) {

@@ -20,7 +20,7 @@ enum { MAX_AXES = 10, MAX_RANK = 8, MAX_SPATIAL = 3 }; /* a plain activation has
 
 typedef struct Axis {
     char letter;
-    int32_t extent; /* ≥ 1, without the halo */
+    int32_t extent; /* without the halo; 0 only where there is nothing to compute */
     int32_t lo, hi; /* halo before and after, ≥ 0 */
 } Axis;
 
@@ -33,6 +33,11 @@ typedef struct Type {
 
 size_t dtype_bytes(DType t);
 const char *dtype_name(DType t); /* "f32" */
+/* Element i of an array of this type, as a number; and the other way round, as a kernel stores it. */
+double dtype_get(DType t, const void *data, int64_t i);
+void dtype_put(DType t, void *data, int64_t i, double v);
+/* What a store makes of a number: of an integer type truncated toward zero, saturated, NaN 0; bool 0 or 1; f32 as it is. */
+double dtype_stored(DType t, double v);
 /* Letters of an activation of this rank: a letter is a position, whatever the axis means to the network.
  * "" "n" "nc" "ncw" "nchw" "ncdhw" "nctdhw" "ncutdhw" "ncvutdhw"; NULL above MAX_RANK. */
 const char *type_letters(int rank);
@@ -56,7 +61,8 @@ int type_spatial(const Type *t, Axis out[MAX_SPATIAL]);
 /* f32 of these letters and extents: type_make("nchw", (int64_t[]){1, 3, 224, 224}). False, with
  * `d`, if an extent is < 1 or the size would exceed 2^40 elements. */
 bool type_make(Type *t, const char *letters, const int64_t *extents, Diag *d);
-/* An activation of this element type, rank and extents. */
+/* An activation of this element type, rank and extents; an extent may be 0, which inputs, weights and outputs may have, but
+ * no value that is computed. */
 bool type_of_rank(Type *t, DType dtype, int rank, const int64_t *extents, Diag *d);
 
 void type_print(Text *t, const Type *type);

@@ -48,11 +48,11 @@ static bool run_tasks(Run *r, const Stmt *nest, int64_t begin, int64_t end, Diag
 
 static bool run_kernel(Arena *a, const Kernel *k, void *const *buf, int64_t begin, int64_t end, bool fma, Diag *d) {
     Run r = {.arena = a, .k = k, .fma = fma};
-    r.memory = ARENA_ARRAY(a, float *, k->n_buf + k->n_table);
+    r.memory = ARENA_ARRAY(a, void *, k->n_buf + k->n_table);
     r.var = ARENA_ARRAY(a, int64_t, k->n_var);
     for (int i = 0; i < k->n_buf; i++)
         r.memory[i] = i < k->n_param ? buf[i] : arena_alloc(a, type_bytes(&k->buf[i].type));
-    for (int i = 0; i < k->n_table; i++) r.memory[k->n_buf + i] = (float *)(uintptr_t)k->table[i].v; /* only read */
+    for (int i = 0; i < k->n_table; i++) r.memory[k->n_buf + i] = (void *)(uintptr_t)k->table[i].v; /* only read */
     int64_t first = 0;
     for (const Stmt *s = k->body; s; s = s->next) {
         int64_t tasks = nest_tasks(k, s);

@@ -23,17 +23,20 @@ typedef struct Coder {
 
 /* ---- accesses ---------------------------------------------------------------------------- */
 
-/* The new access's number, −1 where it could leave its memory. */
-static int add_access(Coder *c, int memory, int64_t size, Affine at) {
+/* The new access's number, −1 where it could leave its memory. `like` has what takes it has. */
+static int add_access(Coder *c, int memory, int64_t size, Affine at, Access like) {
     Arena *a = c->r->arena;
     int64_t lo, hi;
     affine_range(c->r->k, &at, &lo, &hi);
+    for (int i = 0; i < like.n_take; i++) hi += like.take[i].stride * (int64_t)like.take[i].last;
     if (memory >= 0 && (lo < 0 || hi >= size)) {
         diag_fail(c->d, DIAG_INTERNAL, "interpreter: kernel %s accesses elements %lld … %lld of %lld", c->r->k->name,
                   (long long)lo, (long long)hi, (long long)size);
         return -1;
     }
-    Access x = {.memory = memory, .stride = ARENA_ARRAY(a, int64_t, c->n->n_loops)};
+    Access x = like;
+    x.memory = memory;
+    x.stride = ARENA_ARRAY(a, int64_t, c->n->n_loops);
     for (int i = 0; i < c->n->n_loops; i++) x.stride[i] = affine_coef(&at, c->loop[i]);
     for (int i = 0; i < c->n->n_loops; i++) at = affine_subst(a, at, c->loop[i], affine_const(0));
     x.outer = at;
@@ -43,7 +46,8 @@ static int add_access(Coder *c, int memory, int64_t size, Affine at) {
 
 static int add_buf_access(Coder *c, int buf, const Affine *sub) {
     const Type *type = &c->r->k->buf[buf].type;
-    return add_access(c, buf, type_memory_elements(type), affine_linear(c->r->arena, type, sub));
+    return add_access(c, buf, type_memory_elements(type), affine_linear(c->r->arena, type, sub),
+                      (Access){.dtype = type->dtype});
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -69,10 +73,10 @@ static int add_float(Coder *c, float v) {
 }
 
 /* `at` holds the strips of the program's earlier instructions. */
-static int add_math(Coder *c, const MathIns *m, const int *at, int in) {
+static int add_math(Coder *c, const MathIns *m, const int *at, const int *arg) {
     int a = at[m->a], b = at[m->b], x = at[m->c], y = at[m->d];
     switch (m->op) {
-    case MATH_IN: return in;
+    case MATH_IN: return arg[m->i];
     case MATH_FLOAT: return add_float(c, m->f);
     case MATH_INT: return add_constant(c, (uint32_t)m->i);
     case MATH_ADD: return add_ins(c, (Ins){.code = CODE_ADD, .a = a, .b = b});
@@ -97,10 +101,10 @@ static int add_math(Coder *c, const MathIns *m, const int *at, int in) {
     return -1;
 }
 
-static int add_program(Coder *c, Fn fn, int in) {
+static int add_program(Coder *c, Fn fn, const int *arg) {
     const MathProgram *p = math_program(fn);
     int *at = ARENA_ARRAY(c->r->arena, int, p->n);
-    for (int i = 0; i < p->n; i++) at[i] = add_math(c, &p->ins[i], at, in);
+    for (int i = 0; i < p->n; i++) at[i] = add_math(c, &p->ins[i], at, arg);
     return at[p->n - 1];
 }
 
@@ -113,7 +117,8 @@ static int add_call(Coder *c, Fn fn, const int *arg) {
     case FN_SIGMOID:
     case FN_ERF:
     case FN_EXPM1:
-    case FN_LOG1P: return add_program(c, fn, arg[0]);
+    case FN_LOG1P:
+    case FN_POW: return add_program(c, fn, arg);
     case FN_NEG: ins.code = CODE_NEG; break;
     case FN_ABS: ins.code = CODE_ABS; break;
     case FN_SQRT: ins.code = CODE_SQRT; break;
@@ -132,6 +137,31 @@ static int add_call(Coder *c, Fn fn, const int *arg) {
     return add_ins(c, ins);
 }
 
+static int add_expr(Coder *c, const Expr *e);
+
+/* An access with its takes, whose indexes are computed first; −1 after an error. */
+static int add_load_access(Coder *c, const Expr *e) {
+    if (!e->take) return add_buf_access(c, e->buf, e->sub);
+    const Type *type = &c->r->k->buf[e->buf].type;
+    Take *take = ARENA_ARRAY(c->r->arena, Take, e->n_take);
+    Access like = {.dtype = type->dtype, .take = take};
+    int64_t stride = 1;
+    for (int i = type->rank - 1; i >= 0; stride *= type->axis[i].extent, i--) {
+        if (!e->take[i].index) continue;
+        int strip = add_expr(c, e->take[i].index);
+        if (strip < 0) return -1;
+        take[like.n_take++] = (Take){strip, (float)(e->take[i].limit - 1), stride};
+    }
+    return add_access(c, e->buf, type_memory_elements(type), affine_linear(c->r->arena, type, e->sub), like);
+}
+
+static int add_load(Coder *c, const Expr *e) {
+    int access = add_load_access(c, e);
+    if (access < 0) return -1;
+    Code code = e->take ? CODE_TAKE : c->r->k->buf[e->buf].type.dtype == DT_F32 ? CODE_LOAD : CODE_CONVERT;
+    return add_ins(c, (Ins){.code = code, .a = access});
+}
+
 /* The strip of this node, each node once; −1 after an error. */
 static int add_expr(Coder *c, const Expr *e) {
     int strip = *exprmap_at(&c->done, e) - 1, access, arg[4] = {0};
@@ -139,15 +169,15 @@ static int add_expr(Coder *c, const Expr *e) {
     const Kernel *k = c->r->k;
     switch (e->kind) {
     case EXPR_CONST: strip = add_float(c, e->value); break;
-    case EXPR_LOAD:
-        access = add_buf_access(c, e->buf, e->sub);
-        strip = access < 0 ? -1 : add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
-        break;
+    case EXPR_LOAD: strip = add_load(c, e); break;
     case EXPR_TABLE:
-        access = add_access(c, k->n_buf + e->buf, k->table[e->buf].n, *e->sub);
+        access = add_access(c, k->n_buf + e->buf, k->table[e->buf].n, *e->sub, (Access){.dtype = DT_F32});
         strip = access < 0 ? -1 : add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
         break;
-    case EXPR_INDEX: strip = add_ins(c, (Ins){.code = CODE_INDEX, .a = add_access(c, -1, 0, *e->sub)}); break;
+    case EXPR_INDEX:
+        access = add_access(c, -1, 0, *e->sub, (Access){.dtype = DT_F32});
+        strip = add_ins(c, (Ins){.code = CODE_INDEX, .a = access});
+        break;
     case EXPR_CALL:
         for (int i = 0; i < fn_args(e->fn); i++)
             if ((arg[i] = add_expr(c, e->arg[i])) < 0) return -1;
@@ -164,6 +194,10 @@ static bool add_value(Coder *c, const Stmt *s) {
     const Expr *e = s->value;
     Nest *n = c->n;
     n->combine = combine[s->op];
+    if (c->r->k->buf[s->buf].type.dtype != DT_F32) {
+        n->combine = stmt_moves(c->r->k, s) ? COMBINE_MOVE : COMBINE_CONVERT;
+        return (n->x = n->combine == COMBINE_MOVE ? add_load_access(c, e) : add_expr(c, e)) >= 0;
+    }
     if (s->op != STORE_ADD || e->kind != EXPR_CALL || e->fn != FN_MUL) return (n->x = add_expr(c, e)) >= 0;
     n->combine = COMBINE_FMA;
     return (n->x = add_expr(c, e->arg[0])) >= 0 && (n->y = add_expr(c, e->arg[1])) >= 0;

@@ -1,5 +1,5 @@
-/* The interpreter's own form of a kernel, shared by its three files: interp_code.c makes it,
- * interp_exec.c runs one nest of it, interp.c runs the statements around the nests.
+/* The interpreter's own form of a kernel, shared by its files: interp_code.c makes it,
+ * interp_exec.c runs one nest of it (interp_type.c its elements that are no f32), interp.c the statements around.
  *
  * A perfect nest of loops around one store is the unit of work ("Nest"). The memory offsets of its
  * accesses are kept incrementally, and the innermost loop goes in strips of up to STRIP iterations:
@@ -18,8 +18,10 @@ typedef union Strip { /* a value for every iteration of a strip */
 } Strip;
 
 typedef enum Code {
-    CODE_LOAD,
-    CODE_INDEX, /* access `a` */
+    CODE_LOAD,    /* access `a`, f32 */
+    CODE_CONVERT, /* access `a`, another type */
+    CODE_TAKE,    /* access `a` and its takes, any type */
+    CODE_INDEX,   /* access `a` as a value */
     CODE_NEG,
     CODE_ABS,
     CODE_SQRT,
@@ -49,10 +51,20 @@ typedef struct Ins {
     int a, b, c, d; /* strips it reads; of a load the access; of a shift b is the distance */
 } Ins;
 
+/* What an indirect subscript adds to an access: stride times the index in a strip, clamped and truncated. */
+typedef struct Take {
+    int strip;
+    float last; /* limit − 1 */
+    int64_t stride;
+} Take;
+
 /* Memory that moves with the loops: element = base + Σ coef·outer variable + Σ stride·own loop.
  * An index as a value is one too; it has no memory. */
 typedef struct Access {
     int memory; /* into Run.memory: buffers, then tables; −1: an index */
+    DType dtype;
+    const Take *take; /* [n_take] */
+    int n_take;
     Affine outer;
     int64_t *stride; /* [n_loops] */
     int64_t at;      /* now */
@@ -63,7 +75,9 @@ typedef enum Combine {
     COMBINE_SET,
     COMBINE_ADD,
     COMBINE_MAX,
-    COMBINE_FMA, /* old + x·y, rounded as the target says */
+    COMBINE_FMA,     /* old + x·y, rounded as the target says */
+    COMBINE_CONVERT, /* set an element that is no f32 */
+    COMBINE_MOVE,    /* set an element that is no f32 to the bits of access x */
 } Combine;
 
 typedef struct Nest {
@@ -74,7 +88,7 @@ typedef struct Nest {
     Ins *ins;
     int n_ins, cap_ins;
     Strip *strip; /* constants are filled in once */
-    int x, y;     /* the strips to combine; y for COMBINE_FMA only */
+    int x, y;     /* the strips to combine; y for COMBINE_FMA only; x an access for COMBINE_MOVE */
     Combine combine;
     int step;    /* iterations in a strip: 1 where each must see the store of the one before */
     bool is_mac; /* COMBINE_FMA of two loads x, y: accesses 1 and 2, no strips needed */
@@ -96,13 +110,18 @@ typedef struct Node {
 typedef struct Run {
     Arena *arena;
     const Kernel *k;
-    float **memory; /* [n_buf + n_table] */
-    int64_t *var;   /* [n_var]: the values of loops outside the nests */
+    void **memory; /* [n_buf + n_table] */
+    int64_t *var;  /* [n_var]: the values of loops outside the nests */
     bool fma;
 } Run;
 
 /* The statements as nodes, in the run's arena. NULL with DIAG_INTERNAL. */
 Node *interp_compile(Run *r, const Stmt *s, Diag *d);
+
+/* interp_type.c: `count` iterations of the innermost loop from `first` on. A load of any type, with takes or not;
+ * the target, of another type than f32, set to what nest and strips say. */
+void interp_load(const Run *r, const Nest *n, const Access *x, int64_t first, int count, float *y);
+void interp_store(const Run *r, const Nest *n, int64_t first, int count);
 
 /* Runs a nest at the present values of the outer variables. */
 void interp_nest(const Run *r, Nest *n);

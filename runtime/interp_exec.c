@@ -64,8 +64,8 @@ HOT void mac_dot(float *t, const float *x, int64_t sx, const float *y, int64_t s
 HOT void run_mac(const Run *r, const Nest *n, bool fma) {
     const Access *at = n->access, *ax = at + 1, *ay = at + 2;
     int in = n->n_loops - 1, out = in - 1;
-    float *t = r->memory[at->memory] + at->at;
-    const float *x = r->memory[ax->memory] + ax->at, *y = r->memory[ay->memory] + ay->at;
+    float *t = (float *)r->memory[at->memory] + at->at;
+    const float *x = (const float *)r->memory[ax->memory] + ax->at, *y = (const float *)r->memory[ay->memory] + ay->at;
     int64_t st = at->stride[in], sx = ax->stride[in], sy = ay->stride[in], length = n->extent[in];
     for (int64_t j = 0, m = out < 0 ? 1 : n->extent[out]; j < m; j++) {
         if (st == 1 && sx == 0 && sy == 1) mac_row(t, x, 0, y, 1, length, fma);
@@ -99,10 +99,14 @@ HOT void run_load(float *y, const float *x, int64_t stride, int n) {
 
 HOT void run_ins(const Run *r, const Nest *nest, const Ins *ins, int64_t first, int n, bool fma) {
     Strip *s = nest->strip, *y = &s[ins->y];
-    if (ins->code == CODE_LOAD || ins->code == CODE_INDEX) {
+    if (ins->code <= CODE_INDEX) {
         const Access *x = &nest->access[ins->a];
+        if (ins->code == CODE_CONVERT || ins->code == CODE_TAKE) {
+            interp_load(r, nest, x, first, n, y->f);
+            return;
+        }
         int64_t stride = x->stride[nest->n_loops - 1], at = x->at + first * stride;
-        if (ins->code == CODE_LOAD) run_load(y->f, r->memory[x->memory] + at, stride, n);
+        if (ins->code == CODE_LOAD) run_load(y->f, (const float *)r->memory[x->memory] + at, stride, n);
         else
             for (int i = 0; i < n; i++) y->f[i] = (float)(at + i * stride);
         return;
@@ -110,6 +114,8 @@ HOT void run_ins(const Run *r, const Nest *nest, const Ins *ins, int64_t first, 
     const Strip *a = &s[ins->a], *b = &s[ins->b], *c = &s[ins->c], *d = &s[ins->d];
     switch (ins->code) {
     case CODE_LOAD:
+    case CODE_CONVERT:
+    case CODE_TAKE:
     case CODE_INDEX: break;
     case CODE_NEG: EACH(y->u[i] = a->u[i] ^ 0x80000000u);
     case CODE_ABS: EACH(y->u[i] = a->u[i] & 0x7FFFFFFFu);
@@ -141,6 +147,8 @@ HOT float combine_one(Combine c, float old, float x, float y, bool fma) {
     case COMBINE_ADD: return old + x;
     case COMBINE_MAX: return old > x ? old : x;
     case COMBINE_FMA: return muladd(x, y, old, fma);
+    case COMBINE_CONVERT:
+    case COMBINE_MOVE: break; /* no f32 */
     }
     return x;
 }
@@ -159,17 +167,24 @@ HOT void combine_strip(Combine c, float *t, int64_t stride, const float *x, cons
 HOT void run_strips(const Run *r, const Nest *n, bool fma) {
     int in = n->n_loops - 1;
     int64_t stride = n->access[0].stride[in], length = n->extent[in];
-    float *t = r->memory[n->access[0].memory] + n->access[0].at;
-    const float *x = n->strip[n->x].f, *y = n->strip[n->y].f;
+    bool typed = n->combine == COMBINE_CONVERT || n->combine == COMBINE_MOVE;
+    float *t = typed ? NULL : (float *)r->memory[n->access[0].memory] + n->access[0].at;
+    const float *x = typed ? NULL : n->strip[n->x].f, *y = n->strip[n->y].f;
     for (int64_t first = 0; first < length; first += n->step) {
         int m = length - first < n->step ? (int)(length - first) : n->step;
         for (int i = 0; i < n->n_ins; i++) run_ins(r, n, &n->ins[i], first, m, fma);
+        if (typed) {
+            interp_store(r, n, first, m);
+            continue;
+        }
         float *to = t + first * stride;
         switch (n->combine) {
         case COMBINE_SET: combine_strip(COMBINE_SET, to, stride, x, y, m, fma); break;
         case COMBINE_ADD: combine_strip(COMBINE_ADD, to, stride, x, y, m, fma); break;
         case COMBINE_MAX: combine_strip(COMBINE_MAX, to, stride, x, y, m, fma); break;
         case COMBINE_FMA: combine_strip(COMBINE_FMA, to, stride, x, y, m, fma); break;
+        case COMBINE_CONVERT:
+        case COMBINE_MOVE: break;
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "runtime/reference.h"
 
 #include <ctype.h>
+#include <math.h>
 
 RefTensor *ref_tensor_new(Arena *a, const Type *type, bool with_err) {
     RefTensor *t = ARENA_NEW(a, RefTensor);
@@ -34,8 +35,9 @@ static int64_t *axis_offsets(Arena *a, const Type *t, char letter, const int64_t
     return offset;
 }
 
-RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const float *data) {
+RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const void *data) {
     RefTensor *t = ref_tensor_new(a, layout_type, false);
+    if (type_elements(layout_type) == 0) return t;
     const Type *plain = &t->type;
     int64_t stride[MAX_AXES], base, digit[MAX_AXES] = {0}, *offset[MAX_AXES];
     memory_strides(layout_type, stride, &base);
@@ -45,7 +47,8 @@ RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const float *data) {
     for (int64_t r = 0; r < rows; r++) {
         int64_t at = base;
         for (int i = 0; i < last; i++) at += offset[i][digit[i]];
-        for (int64_t k = 0; k < row; k++) t->v[r * row + k] = (double)data[at + (last < 0 ? 0 : offset[last][k])];
+        for (int64_t k = 0; k < row; k++)
+            t->v[r * row + k] = dtype_get(layout_type->dtype, data, at + (last < 0 ? 0 : offset[last][k]));
         for (int i = last - 1; i >= 0; i--) {
             if (++digit[i] < plain->axis[i].extent) break;
             digit[i] = 0;
@@ -56,12 +59,31 @@ RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const float *data) {
 
 /* ---- evaluation ------------------------------------------------------------------------------ */
 
+/* How far the stored result may be from `stored`, when the value before may be e off. */
+static double stored_error(DType t, double stored, double v, double e) {
+    if (t == DT_BOOL) return e > 0 && fabs(v) <= e;
+    return fmax(dtype_stored(t, v + e) - stored, stored - dtype_stored(t, v - e));
+}
+
+/* The result as its element type holds it. */
+static void store_whole(RefTensor *t) {
+    int64_t n = type_elements(&t->type);
+    for (int64_t i = 0; i < n; i++) {
+        double v = t->v[i], stored = dtype_stored(t->type.dtype, v);
+        if (t->err) t->err[i] = stored_error(t->type.dtype, stored, v, isnan(t->err[i]) ? INFINITY : t->err[i]);
+        t->v[i] = stored;
+    }
+}
+
 static RefTensor *node_eval(Arena *a, const Node *n, RefTensor *const *value, bool with_err) {
     enum { OPTIONAL = 8 }; /* more than any op has: absent ones are NULL */
     const RefTensor **in = ARENA_ARRAY(a, const RefTensor *, n->n_in + OPTIONAL);
     for (int i = 0; i < n->n_in; i++) in[i] = value[n->in[i]->id];
     RefTensor *out = ref_tensor_new(a, &n->type, with_err);
     op_table[n->op].eval(a, n, in, out);
+    if (n->type.dtype != DT_F32) store_whole(out);
+    for (int64_t i = 0; with_err && i < type_elements(&out->type); i++)
+        if (isnan(out->err[i])) out->err[i] = INFINITY; /* ∞·0 and the like: nothing is known */
     return out;
 }
 

@@ -12,7 +12,7 @@ bool reference_eval(Arena *a, const Graph *g, RefTensor **value, const Node *wan
 
 /* Zeros in the plain form of this type. */
 RefTensor *ref_tensor_new(Arena *a, const Type *type, bool with_err);
-/* Data in the layout of `layout_type`, halo and all, as a plain tensor without error bounds. */
-RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const float *data);
+/* Data in the layout of `layout_type`, of its element type, halo and all, as a plain tensor without error bounds. */
+RefTensor *ref_from_f32(Arena *a, const Type *layout_type, const void *data);
 
 #endif

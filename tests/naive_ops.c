@@ -1,5 +1,9 @@
 #include "tests/naive_ops.h"
 #include "runtime/reference.h"
+#include "tests/naive_move.h"
+#include "tests/naive_norm.h"
+#include "tests/naive_pool.h"
+#include "tests/naive_windows.h"
 #include "tests/random_nest.h"
 
 #include <math.h>
@@ -46,76 +50,11 @@ static bool next(int64_t *v, const int64_t *extent, int n) {
     return false;
 }
 
-typedef struct Windowing {
-    int n;
-    int64_t kernel[3], stride[3], dilation[3], lo[3];
-} Windowing;
-
-static Windowing windowing(const Dims *kernel, const Dims *stride, const Dims *dilation, const Pads *pad) {
-    Windowing w = {.n = kernel->n};
-    for (int i = 0; i < w.n; i++) {
-        w.kernel[i] = kernel->v[i];
-        w.stride[i] = stride->v[i];
-        w.dilation[i] = dilation ? dilation->v[i] : 1;
-        w.lo[i] = pad->lo[i];
-    }
-    return w;
-}
-
-static void place(const Windowing *w, const int64_t *o, const int64_t *k, int64_t *p) {
-    for (int i = 0; i < w->n; i++) p[i] = o[i] * w->stride[i] + k[i] * w->dilation[i] - w->lo[i];
-}
-
-static double naive_conv(Naive *e, const Node *n, const RefTensor *const *in, const int64_t *o) {
-    const CONV_attr *c = &n->attr.CONV;
-    Windowing w = windowing(&c->kernel, &c->stride, &c->dilation, &c->pad);
-    int64_t in_group = in[1]->type.axis[1].extent, out_group = c->out / c->groups, k[3] = {0}, p[3];
-    bool inside;
-    do {
-        place(&w, o + 2, k, p);
-        for (int64_t i = 0; i < in_group; i++) {
-            double x = at(in[0], o[0], o[1] / out_group * in_group + i, p, &inside);
-            term(e, rnd(e, x * at(in[1], o[1], i, k, &inside)));
-        }
-    } while (next(k, w.kernel, w.n));
-    if (in[2]) term(e, in[2]->v[o[1]]);
-    return total(e);
-}
-
 static double naive_dense(Naive *e, const RefTensor *const *in, const int64_t *o) {
     int64_t c = in[0]->type.axis[1].extent;
     for (int64_t i = 0; i < c; i++) term(e, rnd(e, in[0]->v[o[0] * c + i] * in[1]->v[o[1] * c + i]));
     if (in[2]) term(e, in[2]->v[o[1]]);
     return total(e);
-}
-
-static double naive_maxpool(const Node *n, const RefTensor *x, const int64_t *o) {
-    const MAXPOOL_attr *a = &n->attr.MAXPOOL;
-    Windowing w = windowing(&a->kernel, &a->stride, &a->dilation, &a->pad);
-    int64_t k[3] = {0}, p[3];
-    double max = -INFINITY;
-    bool inside;
-    do {
-        place(&w, o + 2, k, p);
-        double v = at(x, o[0], o[1], p, &inside);
-        if (inside && v > max) max = v;
-    } while (next(k, w.kernel, w.n));
-    return max;
-}
-
-static double naive_avgpool(Naive *e, const Node *n, const RefTensor *x, const int64_t *o) {
-    const AVGPOOL_attr *a = &n->attr.AVGPOOL;
-    Windowing w = windowing(&a->kernel, &a->stride, NULL, &a->pad);
-    int64_t k[3] = {0}, p[3], count = 0;
-    bool inside;
-    do {
-        place(&w, o + 2, k, p);
-        double v = at(x, o[0], o[1], p, &inside);
-        if (inside) term(e, v);
-        count += inside || a->count_pad;
-    } while (next(k, w.kernel, w.n));
-    double sum = total(e);
-    return e->narrow ? rnd(e, sum * rnd(e, 1.0 / (double)count)) : sum / (double)count;
 }
 
 static double naive_mean(Naive *e, const RefTensor *x, const int64_t *o) {
@@ -141,16 +80,6 @@ static double naive_softmax(Naive *e, const RefTensor *x, const int64_t *o, bool
         term(e, rnd(e, exp(rnd(e, at(x, o[0], c, o + 2, &inside) - max))));
     double sum = total(e), t = rnd(e, at(x, o[0], o[1], o + 2, &inside) - max);
     return logarithm ? rnd(e, t - rnd(e, log(sum))) : rnd(e, rnd(e, exp(t)) / sum);
-}
-
-static double naive_concat(const Node *n, const RefTensor *const *in, const int64_t *o) {
-    bool inside;
-    int64_t c = o[1];
-    for (int i = 0; i < n->n_in; i++) {
-        if (c < in[i]->type.axis[1].extent) return at(in[i], o[0], c, o + 2, &inside);
-        c -= in[i]->type.axis[1].extent;
-    }
-    return NAN;
 }
 
 static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
@@ -183,6 +112,8 @@ static double naive_pointwise(const Naive *e, const Node *n, double x, double y)
     if (strcmp(name, "sub") == 0) return rnd(e, x - y);
     if (strcmp(name, "mul") == 0) return rnd(e, x * y);
     if (strcmp(name, "div") == 0) return rnd(e, x / y);
+    if (strcmp(name, "slope") == 0) return x > 0 ? x : rnd(e, x * y);
+    if (strcmp(name, "pow") == 0) return rnd(e, pow(x, y));
     if (strcmp(name, "min") == 0) return fmin(x, y);
     if (strcmp(name, "max") == 0) return fmax(x, y);
     if (strcmp(name, "identity") == 0) return x;
@@ -223,16 +154,15 @@ static double naive(Naive *e, const Node *n, const RefTensor *const *in, const i
     int rank = type_plain(&n->type).rank;
     if (op_table[n->op].flags & OPF_POINTWISE)
         return naive_pointwise(e, n, spread(in[0], o, rank), n->n_in > 1 ? spread(in[1], o, rank) : 0);
+    double norm;
+    if (naive_move(e, n, in, o, i, &norm)) return norm;
+    if (naive_windows(e, n, in, o, &norm)) return norm;
+    if (naive_norm(e, n, in, o, &norm) || (rank >= 3 && naive_pool(e, n, in, o, &norm))) return norm;
     if (n->op == OP_CONSTANT) return (double)n->attr.CONSTANT.value;
-    if (n->op == OP_CONV) return naive_conv(e, n, in, o);
     if (n->op == OP_DENSE) return naive_dense(e, in, o);
-    if (n->op == OP_MAXPOOL) return naive_maxpool(n, in[0], o);
-    if (n->op == OP_AVGPOOL) return naive_avgpool(e, n, in[0], o);
     if (n->op == OP_GLOBALAVGPOOL) return naive_mean(e, in[0], o);
     if (n->op == OP_BATCHNORM) return naive_batchnorm(e, n, in, o);
     if (n->op == OP_SOFTMAX || n->op == OP_LOGSOFTMAX) return naive_softmax(e, in[0], o, n->op == OP_LOGSOFTMAX);
-    if (n->op == OP_FLATTEN) return in[0]->v[i];
-    if (n->op == OP_CONCAT) return naive_concat(n, in, o);
     fail_msg("tests/naive_ops.c does not know %s", op_table[n->op].name);
     return NAN;
 }

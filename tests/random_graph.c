@@ -1,5 +1,8 @@
 #include "tests/random_graph.h"
+#include "tests/random_move.h"
 #include "tests/random_nest.h"
+#include "tests/random_norm.h"
+#include "tests/random_windows.h"
 
 #include <limits.h>
 #include <math.h>
@@ -90,10 +93,16 @@ static void random_conv(Maker *m, const Type *x, CONV_attr *c) {
 }
 
 /* A dilated window may stand with all its taps in the padding, if they step over the whole input. */
-static void random_maxpool(const Type *x, MAXPOOL_attr *p) {
+static void tame_dilation(const Type *x, Dims *dilation) {
     for (int i = 2; i < x->rank; i++)
-        for (int k = 0; k < p->dilation.n; k++)
-            if (x->axis[i].extent < p->dilation.v[k]) p->dilation = (Dims){0};
+        for (int k = 0; k < dilation->n; k++)
+            if (x->axis[i].extent < dilation->v[k]) *dilation = (Dims){0};
+}
+
+static void random_pool(Op op, const Type *x, AttrAny *attr) {
+    if (op == OP_MAXPOOL) tame_dilation(x, &attr->MAXPOOL.dilation);
+    if (op == OP_AVGPOOL) tame_dilation(x, &attr->AVGPOOL.dilation);
+    if (op == OP_MAXPOOLINDEX) tame_dilation(x, &attr->MAXPOOLINDEX.dilation);
 }
 
 /* ---- layers ---------------------------------------------------------------------------------- */
@@ -101,9 +110,15 @@ static void random_maxpool(const Type *x, MAXPOOL_attr *p) {
 static Node *pick_x(Maker *m) {
     for (int tries = 0; tries < 20; tries++) {
         Node *x = m->act[pick(m, 0, 2) ? m->n_act - 1 : pick(m, 0, m->n_act - 1)];
-        if (type_elements(&x->type) <= MAX_ELEMENTS) return x;
+        if (type_elements(&x->type) <= MAX_ELEMENTS && x->type.dtype == DT_F32) return x;
     }
     return m->act[0];
+}
+
+/* Of any element type: what is only moved. */
+static Node *pick_any(Maker *m) {
+    Node *x = m->act[pick(m, 0, 1) ? m->n_act - 1 : pick(m, 0, m->n_act - 1)];
+    return type_elements(&x->type) <= MAX_ELEMENTS ? x : m->act[0];
 }
 
 static Op pick_op(Maker *m, int spatial) {
@@ -153,6 +168,24 @@ static int pick_inputs(Maker *m, Op op, Node *x, Node *in[4]) {
     return n;
 }
 
+/* x pooled, and where its maxima stand; or x and such indexes of another pool with as many windows. */
+static bool unpool_inputs(Maker *m, Node *x, AttrAny *attr, Node *in[4]) {
+    MAXUNPOOL_attr *u = &attr->MAXUNPOOL;
+    AttrAny pool, where;
+    SrcLoc loc = {"random", m->n_act};
+    attr_defaults(OP_MAXPOOL, &pool);
+    attr_defaults(OP_MAXPOOLINDEX, &where);
+    u->pad = (Pads){0};
+    pool.MAXPOOL.kernel = where.MAXPOOLINDEX.kernel = u->kernel;
+    pool.MAXPOOL.stride = where.MAXPOOLINDEX.stride = u->stride;
+    where.MAXPOOLINDEX.count = u->count;
+    in[0] = graph_op(m->g, OP_MAXPOOL, NULL, loc, &x, 1, &pool, NULL);
+    in[1] = in[0] ? graph_op(m->g, OP_MAXPOOLINDEX, NULL, loc, &x, 1, &where, NULL) : NULL;
+    u->out = (Dims){.n = x->type.rank - 2};
+    for (int i = 0; i < u->out.n; i++) u->out.v[i] = x->type.axis[2 + i].extent;
+    return in[1] != NULL;
+}
+
 static Node *one(Maker *m, Op op, Node *x, const AttrAny *attr) {
     return graph_op(m->g, op, NULL, (SrcLoc){"random", m->n_act}, &x, 1, attr, NULL);
 }
@@ -162,7 +195,11 @@ static void guard_inputs(Maker *m, Op op, Node **in) {
     AttrAny range = {.CLIP = {.min = 0.25f, .max = 4}};
     if (op == OP_LOG || op == OP_SQRT) in[0] = one(m, OP_CLIP, in[0], &range);
     if (op == OP_DIV) in[1] = one(m, OP_CLIP, in[1], &range);
+    if (op == OP_POW) in[0] = one(m, OP_CLIP, in[0], &range), in[1] = one(m, OP_TANH, in[1], NULL);
     if (op == OP_EXP) in[0] = one(m, OP_TANH, in[0], NULL);
+    Op first = random_norm_guard(op);
+    if (first == OP_EXP) in[0] = one(m, OP_TANH, in[0], NULL);
+    if (first != OP_COUNT) in[0] = one(m, first, in[0], NULL);
     if (op == OP_MUL) in[1] = one(m, OP_SIGMOID, in[1], NULL);
 }
 
@@ -170,13 +207,19 @@ static void guard_inputs(Maker *m, Op op, Node **in) {
 static bool add_layer(Maker *m, Diag *d) {
     for (int tries = 0; tries < 100; tries++) {
         Node *x = pick_x(m), *in[4];
-        int spatial = x->type.rank - 2;
+        int spatial = x->type.rank > 2 && x->type.rank <= 2 + MAX_SPATIAL ? x->type.rank - 2 : 0;
         Op op = pick_op(m, spatial);
+        if (random_moves(op)) x = pick_any(m);
         AttrAny attr;
         random_attrs(m, op, spatial, &attr);
         if (op == OP_CONV && spatial) random_conv(m, &x->type, &attr.CONV);
-        if (op == OP_MAXPOOL) random_maxpool(&x->type, &attr.MAXPOOL);
-        int n_in = pick_inputs(m, op, x, in);
+        random_pool(op, &x->type, &attr);
+        random_windows(op, &x->type, m->seed, &attr);
+        if (!random_norm(op, &x->type, m->seed, &attr) || !random_move(op, &x->type, m->seed, &attr)) continue;
+        int n_in = random_matrices(m->g, op, x, m->seed, &attr, in);
+        if (n_in == 0) n_in = random_move_inputs(m->g, m->act, m->n_act, op, x, m->seed, &attr, in);
+        if (n_in == 0) n_in = pick_inputs(m, op, x, in);
+        if (op == OP_MAXUNPOOL && (spatial < 1 || spatial > MAX_SPATIAL || !unpool_inputs(m, x, &attr, in))) continue;
         guard_inputs(m, op, in);
         Node *n = graph_op_with_params(m->g, op, NULL, (SrcLoc){"random", m->n_act}, in, n_in, &attr, NULL);
         if (!n) continue;
@@ -214,7 +257,24 @@ Graph *random_graph(Arena *a, uint64_t *seed, Diag *d) {
     return m.g;
 }
 
+/* Small whole numbers, negative ones too where there are any. */
+static void *random_integers(Arena *a, const Type *type, uint64_t *seed) {
+    void *v = arena_alloc(a, type_bytes(type));
+    for (int64_t i = 0; i < type_elements(type); i++) {
+        int x = random_in(seed, -7, 9);
+        switch (type->dtype) {
+        case DT_F32: ((float *)v)[i] = (float)x; break;
+        case DT_I64: ((int64_t *)v)[i] = x; break;
+        case DT_I32: ((int32_t *)v)[i] = x; break;
+        case DT_U8: ((uint8_t *)v)[i] = (uint8_t)(x & 15); break;
+        case DT_BOOL: ((uint8_t *)v)[i] = x > 0; break;
+        }
+    }
+    return v;
+}
+
 float *random_tensor(Arena *a, const Node *n, uint64_t *seed) {
+    if (n->type.dtype != DT_F32) return random_integers(a, &n->type, seed);
     int64_t elements = type_elements(&n->type);
     float *v = ARENA_ARRAY(a, float, elements);
     const char *suffix = strrchr(n->name, '.');

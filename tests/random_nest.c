@@ -1,7 +1,9 @@
 #include "tests/random_nest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Kernels are made as text: the shapes below are then easy to read, and the parser has work. */
 typedef struct Maker {
@@ -158,9 +160,81 @@ static void make_recurrence(Maker *m) {
     text_add(&m->body, " for w %d { y%d[n, w] = y%d[n, w + %d] - y%d[n, w]; } }\n", w, p, p, gap, p);
 }
 
+/* ---- indirect loads, element types -------------------------------------------------------- */
+
+static const char *random_dtype(Maker *m) { return ONE_OF(m, "f32", "f32", "i64", "i32", "u8", "bool"); }
+
+/* The index of a take: some lie outside the axis, some are no numbers. */
+static const char *random_index(Maker *m, const char *const *leaf, size_t n_leaves) {
+    switch (pick(m, 0, 4)) {
+    case 0: return one_of(m, leaf, n_leaves);
+    case 1: return arena_printf(m->a, "%s*7.5 - 2", one_of(m, leaf, n_leaves));
+    case 2: return arena_printf(m->a, "9*(%s)", random_value(m, leaf, n_leaves, 2));
+    case 3:
+        return arena_printf(m->a, "select(%s < 0.25, nan, %s)", one_of(m, leaf, n_leaves), one_of(m, leaf, n_leaves));
+    default: return arena_printf(m->a, "%s + %s", one_of(m, leaf, n_leaves), one_of(m, leaf, n_leaves));
+    }
+}
+
+/* A subscript in an axis of n elements, where a loop of that many may help. */
+static const char *random_sub(Maker *m, const char *loop, int n, const char *index) {
+    int limit = pick(m, 1, n);
+    switch (pick(m, 0, 4)) {
+    case 0: return loop;
+    case 1: return arena_printf(m->a, "take(%s, %d)", index, n);
+    case 2: return arena_printf(m->a, "take(%s, %d) + %d", index, limit, n - limit);
+    case 3: return arena_printf(m->a, "%d - %s + take(%s, 1)", n - 1, loop, index);
+    default: return arena_printf(m->a, "take(i%d[%s], %d)", m->piece, loop, n); /* its own index, a row of them */
+    }
+}
+
+static void make_take(Maker *m) {
+    int p = m->piece, c = pick(m, 1, 6), h = pick(m, 1, 9), w = pick(m, 1, m->small ? 12 : 40);
+    int most = c > h ? c : h;
+    if (w > most) most = w;
+    const char *leaf[] = {arena_printf(m->a, "u%d[h, w]", p),
+                          arena_printf(m->a, "i%d[w]", p),
+                          arena_printf(m->a, "i%d[h]", p),
+                          arena_printf(m->a, "u%d[take(i%d[h], %d), w]", p, p, h),
+                          arena_printf(m->a, "%s[h + w]", random_table(m, h + w)),
+                          "index(c + 2*h - w)"};
+    const char *index = random_index(m, leaf, COUNT_OF(leaf));
+    add_param(m, arena_printf(m->a, "in x%d : %s[c%d h%d w%d], in u%d : %s[h%d w%d], in i%d : %s[w%d]", p,
+                              random_dtype(m), c, h, w, p, random_dtype(m), h, w, p, random_dtype(m), most));
+    const char *load = arena_printf(m->a, "x%d[%s, %s, %s]", p, random_sub(m, "c", c, "e"), random_sub(m, "h", h, "e"),
+                                    random_sub(m, "w", w, pick(m, 0, 1) ? "e" : leaf[2]));
+    const char *loops = arena_printf(m->a, "for c %d { for h %d { for w %d {", c, h, w);
+    if (pick(m, 0, 3) == 0) { /* a sum */
+        add_param(m, arena_printf(m->a, "out y%d : f32[h%d w%d]", p, h, w));
+        text_add(&m->body,
+                 "for h %d { for w %d { y%d[h, w] = 0; for c %d { y%d[h, w] += %s*u%d[h, w] with e = %s; } } }\n", h, w,
+                 p, c, p, load, p, index);
+        return;
+    }
+    const char *value = pick(m, 0, 1) ? load : arena_printf(m->a, "%s*%s + e", load, ONE_OF(m, "0.5", "1e3", "1e19"));
+    add_param(m, arena_printf(m->a, "out y%d : %s[c%d h%d w%d]", p, random_dtype(m), c, h, w));
+    text_add(&m->body, "%s y%d[c, h, w] = %s with e = %s; } } }\n", loops, p, value, index);
+}
+
+/* From one element type to another, or within one: then no bit changes. */
+static void make_typed(Maker *m) {
+    int p = m->piece, h = pick(m, 1, 8), w = pick(m, 1, m->small ? 20 : 70);
+    const char *from = random_dtype(m), *to = pick(m, 0, 1) ? from : random_dtype(m);
+    const char *leaf[] = {arena_printf(m->a, "x%d[h, w]", p),
+                          arena_printf(m->a, "x%d[h, %d - w]", p, w - 1),
+                          "-0.5",
+                          "3e9",
+                          "-1e19",
+                          "nan"};
+    add_param(m, arena_printf(m->a, "in x%d : %s[h%d w%d], out y%d : %s[w%d h%d]", p, from, h, w, p, to, w, h));
+    add_param(m, arena_printf(m->a, "out z%d : %s[h%d w%d]", p, to, h, w));
+    text_add(&m->body, "for h %d { for w %d { y%d[w, h] = %s; z%d[h, w] = %s; } }\n", h, w, p, one_of(m, leaf, 2), p,
+             pick(m, 0, 1) ? arena_printf(m->a, "y%d[w, h]", p) : random_value(m, leaf, COUNT_OF(leaf), 3));
+}
+
 Kernel *random_nest(Arena *a, uint64_t *seed) {
-    static void (*const make[])(Maker *) = {make_conv,      make_conv,    make_reduction,
-                                            make_pointwise, make_softmax, make_recurrence};
+    static void (*const make[])(Maker *) = {make_conv,       make_conv, make_reduction, make_pointwise, make_softmax,
+                                            make_recurrence, make_take, make_take,      make_typed};
     Maker m = {.a = a, .seed = seed, .params.arena = a, .tables.arena = a, .body.arena = a};
     int pieces = pick(&m, 0, 2) ? 1 : pick(&m, 2, 3);
     m.small = pieces > 1;
@@ -178,14 +252,54 @@ Kernel *random_nest(Arena *a, uint64_t *seed) {
     return k;
 }
 
+static void random_element(DType t, void *v, int64_t at, uint64_t *seed) {
+    uint64_t bits = random_next(seed);
+    int64_t small = (int64_t)(bits >> 8) % 45 - 4;
+    if (bits % 8 == 0) small = (int64_t)random_next(seed);
+    switch (t) {
+    case DT_F32: ((float *)v)[at] = random_float(seed); break;
+    case DT_I64: ((int64_t *)v)[at] = small; break;
+    case DT_I32: ((int32_t *)v)[at] = (int32_t)small; break;
+    case DT_U8: ((uint8_t *)v)[at] = (uint8_t)small; break;
+    case DT_BOOL: ((uint8_t *)v)[at] = (uint8_t)(bits >> 8 & 1); break;
+    }
+}
+
 void **random_buffers(const Kernel *k, uint64_t *seed) {
     void **buf = mem_alloc(sizeof *buf * (size_t)k->n_param);
     for (int i = 0; i < k->n_param; i++) {
-        float *v = buf[i] = mem_alloc(type_bytes(&k->buf[i].type));
+        buf[i] = mem_alloc(type_bytes(&k->buf[i].type));
         if (k->buf[i].kind != BUF_IN) continue;
-        for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++) v[j] = random_float(seed);
+        for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++)
+            random_element(k->buf[i].type.dtype, buf[i], j, seed);
     }
     return buf;
+}
+
+static double element_value(DType t, const void *v, int64_t at) {
+    switch (t) {
+    case DT_F32: return (double)((const float *)v)[at];
+    case DT_I64: return (double)((const int64_t *)v)[at];
+    case DT_I32: return (double)((const int32_t *)v)[at];
+    case DT_U8:
+    case DT_BOOL: return (double)((const uint8_t *)v)[at];
+    }
+    return 0;
+}
+
+const char *random_buffers_difference(const Kernel *k, void *const *x, void *const *y, double tolerance) {
+    for (int i = 0; i < k->n_param; i++) {
+        DType t = k->buf[i].type.dtype;
+        size_t bytes = dtype_bytes(t);
+        for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++) {
+            if (memcmp((char *)x[i] + (size_t)j * bytes, (char *)y[i] + (size_t)j * bytes, bytes) == 0) continue;
+            double u = element_value(t, x[i], j), v = element_value(t, y[i], j);
+            if (t == DT_F32 && isnan(u) && isnan(v)) continue;
+            if (t == DT_F32 && tolerance > 0 && fabs(u - v) <= tolerance * (1 + fabs(u))) continue;
+            return arena_printf(k->arena, "%s[%lld] is %.17g, not %.17g", k->buf[i].name, (long long)j, v, u);
+        }
+    }
+    return NULL;
 }
 
 void random_buffers_free(const Kernel *k, void **buf) {

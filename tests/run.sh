@@ -1,6 +1,6 @@
 #!/bin/bash
-# All tests: the release build, the same under the address and undefined-behaviour sanitizers, and the
-# thread pool under the thread sanitizer. $1: the release build's folder.
+# All tests: the release build, the same under the address and undefined-behaviour sanitizers, the thread pool under the
+# thread sanitizer, and every fuzz target for ten seconds. $1: the release build's folder.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
@@ -23,5 +23,6 @@ run "release" "$build"
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0
 sanitized asan "$build-asan" address,undefined && run "address and undefined sanitizers" "$build-asan" -LE slow
 sanitized tsan "$build-tsan" thread test_pool && run "thread sanitizer" "$build-tsan" -R '^test_pool$'
+tests/build_fuzz.sh "$build-fuzz" && tests/fuzz.sh "$build-fuzz" 10 || failed=1
 [ $failed = 0 ] && echo "== all tests passed" || echo "== some tests FAILED"
 exit $failed

@@ -100,7 +100,7 @@ static void run(LunetteModel *m, const Data *s, int first, float *y /* [BATCH CL
     LunetteError e;
     const uint8_t *p = (const uint8_t *)s->images.data + first * PIXELS;
     for (int i = 0; i < BATCH * PIXELS; i++) x[i] = (float)p[i] / 255.0f;
-    if (lunette_run(m, (const float *[]){x}, (float *[]){y}, &e) != LUNETTE_OK) fail_msg("%s", e.message);
+    if (lunette_run(m, (const void *[]){x}, (void *[]){y}, &e) != LUNETTE_OK) fail_msg("%s", e.message);
 }
 
 static int largest(const float *y) {

@@ -55,7 +55,7 @@ static LunetteModel *open_good(const char *spec, LunetteOptions o) {
 
 static void run_good(LunetteModel *m, const float *x, float *y) {
     LunetteError e = {LUNETTE_INTERNAL, "not set"};
-    assert_int_equal(lunette_run(m, (const float *[]){x}, (float *[]){y}, &e), LUNETTE_OK);
+    assert_int_equal(lunette_run(m, (const void *[]){x}, (void *[]){y}, &e), LUNETTE_OK);
     assert_string_equal(e.message, "");
 }
 
@@ -121,12 +121,15 @@ static void test_ports(void **state) {
     LunetteModel *m = open_good(spec, (LunetteOptions){0});
     assert_int_equal(lunette_input_count(m), 2);
     assert_int_equal(lunette_output_count(m), 2);
-    float a[10], b[10], out[2][10], *at[2] = {out[0], out[1]};
+    float a[10], b[10], out[2][10];
+    void *at[2] = {out[0], out[1]};
     for (int i = 0; i < 10; i++) a[i] = (float)i, b[i] = 100.0f;
     bool swapped = strcmp(lunette_input(m, 0).name, "a") != 0;
     assert_string_equal(lunette_input(m, swapped).name, "a");
     assert_int_equal(lunette_input(m, 0).rank, 3);
-    assert_int_equal(lunette_run(m, (const float *[]){swapped ? b : a, swapped ? a : b}, at, NULL), LUNETTE_OK);
+    assert_int_equal(lunette_input(m, 0).type, LUNETTE_F32);
+    assert_int_equal(lunette_input(m, 0).bytes, sizeof a);
+    assert_int_equal(lunette_run(m, (const void *[]){swapped ? b : a, swapped ? a : b}, at, NULL), LUNETTE_OK);
     for (int i = 0; i < 2; i++) {
         bool sum = strcmp(lunette_output(m, i).name, "sum") == 0;
         if (!sum) assert_string_equal(lunette_output(m, i).name, "mean");
@@ -252,11 +255,11 @@ static void test_wrong_run(void **state) {
     LunetteModel *m = open_good(SPEC("lenet5"), (LunetteOptions){.weights = WEIGHTS("lenet5-mnist")});
     float y[CLASSES], again[CLASSES];
     run_good(m, images, y);
-    const float *in[] = {images}, *no_in[] = {NULL};
-    float *out[] = {again}, *no_out[] = {NULL};
+    const void *in[] = {images}, *no_in[] = {NULL};
+    void *out[] = {again}, *no_out[] = {NULL};
     const struct {
-        const float *const *in;
-        float *const *out;
+        const void *const *in;
+        void *const *out;
         const char *says;
     } wrong[] = {{NULL, out, "input image is NULL"},
                  {no_in, out, "input image is NULL"},
@@ -332,7 +335,7 @@ static void *neighbour(void *arg) {
     b->good = lunette_open(b->net->spec, &o, &m, &b->error) == LUNETTE_OK;
     for (int i = 0; i < 50 && b->good; i++) {
         memset(y, 0, sizeof y);
-        b->good = lunette_run(m, (const float *[]){images}, (float *[]){y}, &b->error) == LUNETTE_OK &&
+        b->good = lunette_run(m, (const void *[]){images}, (void *[]){y}, &b->error) == LUNETTE_OK &&
                   memcmp(y, b->wanted, sizeof y) == 0;
     }
     lunette_close(m);
@@ -427,7 +430,7 @@ static void test_memory_run(void **state) {
     float before[CLASSES], y[CLASSES];
     run_good(m, images, before);
     mem_fail_after(1);
-    LunetteStatus status = lunette_run(m, (const float *[]){images}, (float *[]){y}, NULL);
+    LunetteStatus status = lunette_run(m, (const void *[]){images}, (void *[]){y}, NULL);
     mem_fail_after(0);
     assert_int_equal(status, LUNETTE_OK);
     assert_memory_equal(before, y, sizeof y);

@@ -64,7 +64,8 @@ typedef struct Flip {
     uint32_t bit;
 } Flip;
 
-static void flip(void *ctx, int step, float *out, float *input, int64_t n) {
+static void flip(void *ctx, int step, void *result, void *given, int64_t n) {
+    float *out = result, *input = given;
     const Flip *f = ctx;
     (void)n;
     if (input || step != f->step) return;
@@ -154,7 +155,8 @@ static void test_swapped_weights(void **state) {
 
 /* ---- halos, memory ---------------------------------------------------------------------------------- */
 
-static void spoil_halo(void *ctx, int step, float *out, float *input, int64_t n) {
+static void spoil_halo(void *ctx, int step, void *result, void *given, int64_t n) {
+    float *out = result, *input = given;
     if (!input && step == *(int *)ctx) out[n - 1] = 3; /* the last corner */
 }
 
@@ -168,7 +170,8 @@ static void test_halo(void **state) {
     model_close(m);
 }
 
-static void spoil_guard(void *ctx, int step, float *out, float *input, int64_t n) {
+static void spoil_guard(void *ctx, int step, void *result, void *given, int64_t n) {
+    float *out = result, *input = given;
     if (!input && step == *(int *)ctx) out[n] = 3; /* behind the last */
 }
 
@@ -202,7 +205,8 @@ static void test_plan(void **state) {
 
 /* ---- mistrusted ------------------------------------------------------------------------------------- */
 
-static void no_input(void *ctx, int step, float *out, float *input, int64_t n) {
+static void no_input(void *ctx, int step, void *result, void *given, int64_t n) {
+    float *out = result, *input = given;
     if (!out && step == *(int *)ctx) memset(input, 0, sizeof *input * (size_t)n);
 }
 
@@ -223,7 +227,8 @@ typedef struct Same {
 } Same;
 
 /* Every channel of the input holds what the first one does. */
-static void same_channels(void *ctx, int step, float *out, float *input, int64_t n) {
+static void same_channels(void *ctx, int step, void *result, void *given, int64_t n) {
+    float *out = result, *input = given;
     const Same *s = ctx;
     (void)n;
     if (out || step != s->step) return;
@@ -250,7 +255,7 @@ static void test_dull_image(void **state) {
     (void)state;
     static const float image[28 * 28];
     LunetteModel *m = model_make(specs[0], false);
-    CheckReport *r = report_make(m, &(CheckOptions){.inputs = (const float *[]){image}});
+    CheckReport *r = report_make(m, &(CheckOptions){.inputs = (const void *[]){image}});
     assert_false(r->good);
     assert_true(r->row[0].faults == CHECK_MISTRUSTED);
     check_close(r);

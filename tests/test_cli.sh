@@ -237,6 +237,51 @@ expect 0 bench $net --seconds 0.05 --spills --json;     see out '"inner_stores":
 expect 2 bench $net --against nothing
 for value in 0 x -1 1e9; do expect 2 bench $net --seconds "$value"; done
 
+# ---- tensors that are no float32 ---------------------------------------------------------------------
+
+# typed SHAPE TYPE BYTES…: an npy file of these bytes
+typed() {
+    printf '\x93NUMPY\x01\x00\x76\x00'
+    printf '%-117s\n' "{'descr': '$2', 'fortran_order': False, 'shape': $1, }"
+    printf '%b' "$3"
+}
+cat >typed.lua <<'END'
+local image, mask = input { "image", 3, 2, 2 }, input { "mask", 3, 2, 2, type = "bool" }
+local best = image:reshape { { 0, -1 } }:argmax { 1 }
+return { { "best", best }, { "kept", image * mask:cast { "f32" } }, { "mask", mask:reverse { 1 } } }
+END
+npy '(3, 3, 2, 2)' 144 >dark.npy
+typed '(3, 3, 2, 2)' '|b1' '\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00\x01\x00' >mask.npy
+{ idx 1 3; printf '\x00\x00\x04'; } >zeros.idx
+expect 0 run typed.lua -i dark.npy -i mask=mask.npy --batch 2
+see out '^# best \[3\]: image, value'
+see out '^2 0$'
+expect 0 run typed.lua -i dark.npy -i mask=mask.npy --json
+see out '"type": "i64"'
+see out '"type": "bool"'
+see out '^ *true,$'
+expect 0 run typed.lua -i dark.npy -i mask.npy --labels zeros.idx;  see out '^accuracy 2 / 3'
+expect 0 run typed.lua -i dark.npy -i mask=mask.npy -o typed_out/
+holds grep -q "'descr': '<i8', 'fortran_order': False, 'shape': (3,)" typed_out/best.npy
+holds grep -q "'descr': '|b1', 'fortran_order': False, 'shape': (3, 3, 2, 2)" typed_out/mask.npy
+expect 0 run typed.lua -i image=typed_out/kept.npy -i mask=typed_out/mask.npy # what was written is read
+expect 5 run typed.lua -i image=mask.npy -i mask=dark.npy;  see err 'mask is bool: integers expected'
+expect 0 check typed.lua --seed 3 --batch 2;  see out '^best .* agrees$'
+expect 0 check typed.lua --seed 3 --exact --batch 3
+expect 0 bench typed.lua --seconds 0.01
+cat >whole.lua <<'END'
+local n, x = input { "n", shape = {}, type = "i32" }, input { "x", shape = { 5, 2 } }
+return { { "one", n + 1 }, { "rows", x:gather { n } } }
+END
+typed '()' '<i4' '\x04\x00\x00\x00' >n.npy
+expect 0 run whole.lua -i n=n.npy --seed 1;  see out '^# one \[\]$'
+see out '^5$'
+see out '^# rows \[2\]$'
+typed '()' '<i4' '\x05\x00\x00\x00' >n.npy
+expect 5 run whole.lua -i n=n.npy --seed 1;    see err "input 'n': element 0 is 5, not in -5 … 4"
+expect 5 check whole.lua -i n=n.npy --seed 1;  see err "input 'n': element 0 is 5, not in -5 … 4"
+expect 0 bench whole.lua --seconds 0.01 --against reference
+
 # ---- output that cannot be written -----------------------------------------------------------------
 
 "$lunette" ops >/dev/full 2>err

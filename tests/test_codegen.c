@@ -60,6 +60,9 @@ static const char *const kernels[] = {
     " c[16*w + i] = tanh(x[16*w + i]); d[16*w + i] = sigmoid(x[16*w + i]); } } }",
     "kernel scalars(in x : f32[w160], out a : f32[w160], out b : f32[w160], out c : f32[w160], out d : f32[w160]) {"
     " for w 160 { a[w] = exp(x[w]); b[w] = log(x[w]); c[w] = tanh(x[w]); d[w] = sigmoid(x[w]); } }",
+    "kernel powers(in x : f32[w1600], in z : f32[w1600], out a : f32[w1600], out b : f32[w1600]) {"
+    " par w 100 { vec i 16 { a[16*w + i] = pow(x[16*w + i], z[16*w + i]); } }"
+    " for w 1600 { b[w] = pow(abs(x[w]), expm1(z[w])) + erf(x[w])*log1p(x[w]); } }",
     "kernel compare(in x : f32[w160], in z : f32[w160], out a : f32[w160], out b : f32[w160], out c : f32[w160],"
     " out d : f32[w160], out e : f32[w160]) { for q 5 { vec w 32 {"
     " a[32*q + w] = max(x[32*q + w], z[32*q + w]); b[32*q + w] = min(x[32*q + w], z[32*q + w]); c[32*q + w] = "
@@ -127,7 +130,7 @@ typedef struct Data {
 } Data;
 
 static void data_open(Data *data, const Kernel *k) {
-    bool with_edges = strstr("functions scalars compare", k->name) != NULL;
+    bool with_edges = strstr("functions scalars powers compare", k->name) != NULL;
     for (int i = 0; i < k->n_param; i++) {
         size_t n = type_bytes(&k->buf[i].type);
         data->native[i] = malloc(n);

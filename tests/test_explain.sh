@@ -222,5 +222,18 @@ refuses "'fc1' is of op dense; explain knows conv, maxpool and avgpool: conv1, a
 refuses "there is no layer 'conv3', did you mean conv1?" specs/lenet5.lua --layer conv3
 refuses "explain wants the layer of a spec: --layer NAME; lunette show lists them" specs/lenet5.lua
 
+# ---- transposed convolutions, and true convolution ---------------------------------------------------
+up='convtranspose{8, 3, stride=2, pad=1, output_pad=1}'
+has '^convtranspose: 16×7×7 → 8×14×14$' "$up" --input 16,7,7
+has '^     o = (7 − 1)·2 + 3 − 2 + 1 = 14$' "$up" --input 16,7,7
+has '^  parameters      1160 = 16·(8/1)·9 weights + 8 biases$' "$up" --input 16,7,7
+has '^  multiply-adds   56448, an image' "$up" --input 16,7,7
+has '^  h: r = 1: k = 0, 2 … (2 of them); 7 positions$' "$up" --input 16,7,7
+has '^  w: r = 0: k = 1; 7 positions$' "$up" --input 16,7,7
+has '^  w: r = 0 … 1: k = 0, then one more for each r; 5 positions$' 'convtranspose{1, 2, stride=3}' --input 5
+has '^  w: r = 2: none, the bias alone; 4 positions$' 'convtranspose{1, 2, stride=3}' --input 5
+has '^8 10 17 13$' 'conv{1, 3, bias=false, flip=true}' --input 6 --values 'x=1,0,2,2,3,1' w=3,2,2
+refuses "--pixel, --values, --matrix and --json are for conv, maxpool and avgpool" "$up" --input 16,7,7 --matrix
+
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -16,6 +16,10 @@ try() { # a name for the case, then the arguments
 }
 with_weights() { try "$1" run "$lenet" -w "$2" --seed 1; }
 with_input() { try "$1" run "$lenet" -w "$weights" -i "$2"; }
+npy() { # FILE TYPE SHAPE DATA
+    { printf '\223NUMPY\001\000v\000'; printf '%-117s\n' "{'descr': '$2', 'fortran_order': False, 'shape': ($3), }"; printf '%b' "$4"; } >"$1"
+}
+typed() { try "$1" "${3:-run}" "$source/tests/specs/ok/typed.lua" --seed 1 -i "$2"; }
 cases() {
     with_weights "weights missing" none.safetensors
     head -c 5 "$weights" >short.safetensors; with_weights "weights without a header" short.safetensors
@@ -38,6 +42,15 @@ cases() {
     printf '\377\330\377\340\0\020JFIF' >cut.jpg; with_input "cut JPEG" cut.jpg
     printf '\223NUMPY\001\0v\0{' >cut.npy; with_input "cut npy" cut.npy
     printf '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034abc' >short.idx; with_input "IDX with less than it says" short.idx
+    local zeros='\0\0\0\0\0\0\0\0' twenty='\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+    npy floats.npy '<f4' '1, 5' "$twenty\\0"; typed "floats for an input of indexes" ids=floats.npy
+    npy far.npy '<i8' '1, 5' "$zeros$zeros$zeros\\x64\\0\\0\\0\\0\\0\\0\\0$zeros"; typed "index out of range" ids=far.npy
+    typed "index out of range, checked" ids=far.npy check
+    npy below.npy '|i1' '1, 5' '\0\0\0\0\x9b'; typed "index below the range" ids=below.npy
+    npy two.npy '|u1' '1, 5, 4' "$twenty\\x02"; typed "a 2 for a bool" mask=two.npy
+    npy wide.npy '<i8' '' '\0\0\0\0\x01\0\0\0'; typed "an integer too wide" count=wide.npy
+    npy widest.npy '<u8' '' '\x01\0\0\0\0\0\0\x80'; typed "the widest integer" count=widest.npy
+    npy list.npy '<i4' '1,' '\x01\0\0\0'; typed "a list for a single number" count=list.npy
     printf '\0\0\010\001\0\0\0\001x' >label.idx; with_input "IDX of labels as input" label.idx
     try "input of another name" run "$lenet" -w "$weights" -i picture=small.pgm
     try "output into a folder that is missing" run "$lenet" -w "$weights" --seed 1 -o none/y.npy

@@ -55,15 +55,8 @@ static void same_result(const Golden *g, const Kernel *x, const Kernel *y, const
     bool reorders = strncmp(step, "order", 5) == 0 || strncmp(step, "rfactor", 7) == 0;
     if (!interp_run(x, p, 0, kernel_tasks(x), true, &d) || !interp_run(y, q, 0, kernel_tasks(y), true, &d))
         golden_fail(g, d.text);
-    for (int b = 0; b < x->n_param; b++) {
-        int64_t n = type_memory_elements(&x->buf[b].type);
-        const float *u = p[b], *v = q[b];
-        for (int64_t i = 0; i < n; i++) {
-            double tolerance = reorders ? 1e-5 * (1 + fabs((double)u[i])) : 0;
-            if (u[i] != v[i] && !(fabs((double)u[i] - (double)v[i]) <= tolerance))
-                golden_fail(g, "the two sides compute different results");
-        }
-    }
+    if (random_buffers_difference(x, p, q, reorders ? 1e-5 : 0))
+        golden_fail(g, "the two sides compute different results");
     random_buffers_free(x, p);
     random_buffers_free(y, q);
 }

@@ -22,13 +22,11 @@ static Kernel *parse(Arena *a, const char *text) {
     return k;
 }
 
-static bool same_bits(float x, float y) { return isnan(x) ? isnan(y) : memcmp(&x, &y, sizeof x) == 0; }
-
 /* ---- the walker -------------------------------------------------------------------------- */
 
 typedef struct Walker {
     const Kernel *k;
-    float *memory[16];
+    void *memory[16];
     int64_t var[256];
     bool fma;
 } Walker;
@@ -45,15 +43,52 @@ static int64_t affine_value(const Walker *w, const Affine *x) {
     return v;
 }
 
-static float *element(Walker *w, int buf, const Affine *sub) {
+static float value(Walker *w, const Expr *e);
+
+static int64_t take_value(Walker *w, const TakeIndex *take) {
+    if (!take || !take->index) return 0;
+    float v = value(w, take->index);
+    if (!(v > 0)) return 0;
+    return v >= (float)take->limit ? take->limit - 1 : (int64_t)v;
+}
+
+static void *element(Walker *w, int buf, const Affine *sub, const TakeIndex *take) {
     const Type *t = &w->k->buf[buf].type;
     int64_t at = 0;
     for (int i = 0; i < t->rank; i++) {
-        int64_t s = affine_value(w, &sub[i]);
+        int64_t s = affine_value(w, &sub[i]) + take_value(w, take ? &take[i] : NULL);
         assert_true(s >= 0 && s < t->axis[i].extent);
         at = at * t->axis[i].extent + s;
     }
-    return w->memory[buf] + at;
+    return (char *)w->memory[buf] + (size_t)at * dtype_bytes(t->dtype);
+}
+
+static float element_get(DType t, const void *p) {
+    switch (t) {
+    case DT_F32: return *(const float *)p;
+    case DT_I64: return (float)*(const int64_t *)p;
+    case DT_I32: return (float)*(const int32_t *)p;
+    case DT_U8:
+    case DT_BOOL: return (float)*(const uint8_t *)p;
+    }
+    return 0;
+}
+
+/* Toward zero and into lo … hi, where hi is the largest of the type and limit the power of two above it. */
+static int64_t whole(float v, int64_t lo, int64_t hi, double limit) {
+    if (isnan(v)) return 0;
+    if ((double)v >= limit) return hi;
+    return (double)v <= (double)lo ? lo : (int64_t)v;
+}
+
+static void element_set(DType t, void *p, float v) {
+    switch (t) {
+    case DT_F32: *(float *)p = v; break;
+    case DT_I64: *(int64_t *)p = whole(v, INT64_MIN, INT64_MAX, 0x1p63); break;
+    case DT_I32: *(int32_t *)p = (int32_t)whole(v, INT32_MIN, INT32_MAX, 0x1p31); break;
+    case DT_U8: *(uint8_t *)p = (uint8_t)whole(v, 0, 255, 256); break;
+    case DT_BOOL: *(uint8_t *)p = isnan(v) || v < 0 || v > 0; break;
+    }
 }
 
 typedef union Word {
@@ -61,14 +96,14 @@ typedef union Word {
     uint32_t u;
 } Word;
 
-static float math_value(Fn fn, float x, bool fma) {
+static float math_value(Fn fn, const float *arg, bool fma) {
     const MathProgram *p = math_program(fn);
     Word r[256] = {{0}};
     for (int i = 0; i < p->n; i++) {
         const MathIns *m = &p->ins[i];
         Word a = r[m->a], b = r[m->b], c = r[m->c], d = r[m->d], *y = &r[i];
         switch (m->op) {
-        case MATH_IN: y->f = x; break;
+        case MATH_IN: y->f = arg[m->i]; break;
         case MATH_FLOAT: y->f = m->f; break;
         case MATH_INT: y->u = (uint32_t)m->i; break;
         case MATH_ADD: y->f = a.f + b.f; break;
@@ -94,8 +129,6 @@ static float math_value(Fn fn, float x, bool fma) {
     return r[p->n - 1].f;
 }
 
-static float value(Walker *w, const Expr *e);
-
 static float call_value(Walker *w, const Expr *e) {
     float v[4] = {0};
     for (int i = 0; i < fn_args(e->fn); i++) v[i] = value(w, e->arg[i]);
@@ -109,7 +142,8 @@ static float call_value(Walker *w, const Expr *e) {
     case FN_SIGMOID:
     case FN_ERF:
     case FN_EXPM1:
-    case FN_LOG1P: return math_value(e->fn, v[0], w->fma);
+    case FN_LOG1P:
+    case FN_POW: return math_value(e->fn, v, w->fma);
     case FN_ADD: return v[0] + v[1];
     case FN_SUB: return v[0] - v[1];
     case FN_MUL: return v[0] * v[1];
@@ -129,7 +163,7 @@ static float call_value(Walker *w, const Expr *e) {
 static float value(Walker *w, const Expr *e) {
     switch (e->kind) {
     case EXPR_CONST: return e->value;
-    case EXPR_LOAD: return *element(w, e->buf, e->sub);
+    case EXPR_LOAD: return element_get(w->k->buf[e->buf].type.dtype, element(w, e->buf, e->sub, e->take));
     case EXPR_INDEX: return (float)affine_value(w, e->sub);
     case EXPR_TABLE: return w->k->table[e->buf].v[affine_value(w, e->sub)];
     case EXPR_CALL: return call_value(w, e);
@@ -140,13 +174,20 @@ static float value(Walker *w, const Expr *e) {
 static void store(Walker *w, const Stmt *s) {
     const Expr *e = s->value;
     if (s->op == STORE_ADD && e->kind == EXPR_CALL && e->fn == FN_MUL) {
-        float x = value(w, e->arg[0]), y = value(w, e->arg[1]), *to = element(w, s->buf, s->sub);
+        float x = value(w, e->arg[0]), y = value(w, e->arg[1]), *to = element(w, s->buf, s->sub, NULL);
         *to = muladd(x, y, *to, w->fma);
         return;
     }
-    float v = value(w, e), *to = element(w, s->buf, s->sub);
-    if (s->op == STORE_ADD) *to += v;
-    else *to = s->op == STORE_MAX && *to > v ? *to : v;
+    DType t = w->k->buf[s->buf].type.dtype;
+    if (s->op == STORE_SET && e->kind == EXPR_LOAD && w->k->buf[e->buf].type.dtype == t) {
+        void *from = element(w, e->buf, e->sub, e->take);
+        memmove(element(w, s->buf, s->sub, NULL), from, dtype_bytes(t));
+        return;
+    }
+    float v = value(w, e), *to = element(w, s->buf, s->sub, NULL);
+    if (s->op == STORE_SET) element_set(t, to, v);
+    else if (s->op == STORE_ADD) *to += v;
+    else *to = *to > v ? *to : v;
 }
 
 static void walk(Walker *w, const Stmt *s) {
@@ -159,7 +200,7 @@ static void walk(Walker *w, const Stmt *s) {
         case STMT_ALLOC: {
             int64_t n = type_memory_elements(&w->k->buf[s->buf].type);
             w->memory[s->buf] = mem_alloc(sizeof(float) * (size_t)n);
-            for (int64_t i = 0; i < n; i++) w->memory[s->buf][i] = NAN;
+            for (int64_t i = 0; i < n; i++) ((float *)w->memory[s->buf])[i] = NAN;
             walk(w, s->body);
             mem_free(w->memory[s->buf]);
             break;
@@ -180,13 +221,8 @@ static void compare(const Kernel *k, uint64_t seed, bool fma, int parts) {
     Diag d = {0};
     for (int i = 0; i < parts; i++)
         if (!interp_run(k, got, tasks * i / parts, tasks * (i + 1) / parts, fma, &d)) fail_msg("%s", d.text);
-    for (int i = 0; i < k->n_param; i++) {
-        const float *x = got[i], *y = want[i];
-        for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++)
-            if (!same_bits(x[j], y[j]))
-                fail_msg("%s[%lld] = %a, not %a\n%s", k->buf[i].name, (long long)j, (double)x[j], (double)y[j],
-                         kernel_text(k->arena, k));
-    }
+    const char *difference = random_buffers_difference(k, want, got, 0);
+    if (difference) fail_msg("%s\n%s", difference, kernel_text(k->arena, k));
     random_buffers_free(k, got);
     random_buffers_free(k, want);
 }

@@ -63,6 +63,16 @@ static const struct {
     {"scratch for : f32[] {\n        for[] = 0;\n    }", NULL}, /* no word is reserved */
     {"for i 2 {\n        for j 2 { y[i, j, 0] = 0; }\n        y[i, 2, 0] = 1;\n    }", NULL},
     {"for i 2 { y[0, 0, i] = 0; }\n    for i 3 { y[1, 0, i] = 0; }", NULL},
+    {"y[0, 0, 0] = b[take(b[0], 8)];", NULL},
+    {"for i 2 { y[0, 0, 0] = x[1 + take(b[i]*2, 3) - i+2, 0 , i] ; }",
+     "for i 2 { y[0, 0, 0] = x[take(b[i]*2, 3) - i + 3, 0, i]; }"},
+    {"for i 2 { y[0, 0, 0] = x[4 - i, take(index(i), 9), i*3 + take(t[i], 4)]; }",
+     "for i 2 { y[0, 0, 0] = x[4 - i, take(index(i), 9), take(t[i], 4) + 3*i]; }"},
+    {"y[0, 0, 0] = b[take(b[take(b[take(-1, 1)], 2)], 3) + 5];",
+     "y[0, 0, 0] = b[take(b[take(b[take(-1, 1)], 2)], 3) + 5];"},
+    {"y[0, 0, 0] = x[take(u, 8), take(u, 9), 0] + v*v with u = b[0] + 1, v = b[take(u, 3)];",
+     "y[0, 0, 0] = x[take(t0, 8), take(t0, 9), 0] + t1*t1 with t0 = b[0] + 1, t1 = b[take(t0, 3)];"},
+    {"for take 3 { y[0, take, 1] = b[take + 2] + b[take(index(take), 5) + take]; }", NULL}, /* no word is reserved */
 };
 
 static void test_canonical(void **state) {
@@ -110,6 +120,14 @@ static void test_built(void **state) {
     assert_string_equal(
         text, "kernel built(in x : f32[h4 w6], out y : f32[h4 w6])\n{\n    par h 3 { for w 6 {\n"
               "        y[h + 1, w] = t0/x[h + 1, w] + t0*index(2*h - 3*w) with t0 = exp(x[h + 1, w]);\n    } }\n}\n");
+    assert_string_equal(reprint(a, text), text);
+}
+
+/* The element types of parameters. */
+static void test_types(void **state) {
+    Arena *a = *state;
+    const char *text = "kernel k(in a : i64[n2], in b : i32[n2 c3], in c : u8[n2], in d : bool[], out y : bool[n2])\n"
+                       "{\n    y[0] = d[];\n}\n";
     assert_string_equal(reprint(a, text), text);
 }
 
@@ -209,6 +227,16 @@ static const struct {
     {"y[0, 0, 0] = u with u = 1, u = 2;", "t.k:4: 'u' is bound twice"},
     {"y[0, 0, 0] = u with inf = 1;", "t.k:4: 'inf' is a constant"},
     {"y[0, 0, 0] = 1 2 with u = 1;", "t.k:4: 'with' expected, '2' found"},
+    {"y[take(b[0], 8), 0, 0] = 1;", "t.k:4: take(…) stands in the subscripts of loads from buffers only"},
+    {"y[0, 0, 0] = t[take(b[0], 2)];", "t.k:4: take(…) stands in the subscripts of loads from buffers only"},
+    {"y[0, 0, 0] = index(take(b[0], 2));", "t.k:4: take(…) stands in the subscripts of loads from buffers only"},
+    {"y[0, 0, 0] = b[take(b[0], 2) + take(b[1], 2)];", "t.k:4: a subscript has one take(…), which is added"},
+    {"y[0, 0, 0] = b[4 - take(b[0], 2)];", "t.k:4: a subscript has one take(…), which is added"},
+    {"y[0, 0, 0] = b[2*take(b[0], 2)];", "t.k:4: no loop 'take' around this statement"},
+    {"y[0, 0, 0] = b[take(b[0])];", "t.k:4: ',' expected, ')' found"},
+    {"y[0, 0, 0] = b[take(b[0], 0)];", "t.k:4: 0 is not in 1 … 16777216"},
+    {"y[0, 0, 0] = b[take(b[0], 16777217)];", "t.k:4: 16777217 is not in 1 … 16777216"},
+    {"y[0, 0, 0] = b[take(0 0, 2)];", "t.k:4: ',' expected, '0' found"},
     {"y[0, 0, 0] = $;", "t.k:4: an expression expected, '$' found"},
 };
 
@@ -241,7 +269,7 @@ static const char *repeat(Arena *a, const char *piece, int n) {
 static void test_deep(void **state) {
     Arena *a = *state;
     const char *deep = "t.k:4: the expression is more than 200 deep";
-    static const char *const opening[] = {"(", "-", "neg(", "max(1, ", "1 + (", "select(1 < "};
+    static const char *const opening[] = {"(", "-", "neg(", "max(1, ", "1 + (", "select(1 < ", "b[take("};
     for (size_t i = 0; i < COUNT_OF(opening); i++)
         check_message(a, wrap(a, arena_printf(a, "y[0, 0, 0] = %s", repeat(a, opening[i], 100000))), deep);
     check_message(a, wrap(a, arena_printf(a, "y[0, 0, 0] = 1%s;", repeat(a, " + 1", 100000))), deep);
@@ -255,6 +283,8 @@ static void test_deep(void **state) {
     assert_string_equal(reprint(a, reprint(a, text)), reprint(a, text));
     text = wrap(a, arena_printf(a, "y[0, 0, 0] = %s1%s;", repeat(a, "neg(", 199), repeat(a, ")", 199)));
     assert_string_equal(reprint(a, text), reprint(a, reprint(a, text)));
+    text = wrap(a, arena_printf(a, "y[0, 0, 0] = %s1%s;", repeat(a, "b[take(", 199), repeat(a, ", 8)]", 199)));
+    assert_string_equal(reprint(a, text), text);
 }
 
 /* ---- formulas ---------------------------------------------------------------------------- */
@@ -298,7 +328,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical), cmocka_unit_test(test_head),      cmocka_unit_test(test_built),
         cmocka_unit_test(test_random),    cmocka_unit_test(test_constants), cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_deep),      cmocka_unit_test(test_formula),
+        cmocka_unit_test(test_deep),      cmocka_unit_test(test_formula),   cmocka_unit_test(test_types),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

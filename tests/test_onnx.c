@@ -1,69 +1,22 @@
-/* ONNX models: what they compute against numpy's and another runtime's answers, what is not known, and damaged files.
- * Models of others come from ../shared, where that is there; tests/onnx/make.py made those of tests/onnx. */
-#include "frontend/data/load.h"
-#include "frontend/data/npy.h"
-#include "frontend/model.h"
+/* ONNX models: what they compute against numpy's answers, what is not known, and damaged files. tests/onnx/make.py made
+ * those of tests/onnx. */
+#include "tests/test_models.h"
+
 #include "frontend/onnx/onnx.h"
 
-#include <math.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define OWN(name)    TESTS_DIR "/onnx/" name
-#define SHARED(name) SOURCE_DIR "/../shared/data/" name
+#define OWN(name) TESTS_DIR "/onnx/" name
 
 /* ---- helpers ------------------------------------------------------------------------------------- */
-
-static void wanted_or_skip(const char *path) {
-    if (access(path, R_OK) == 0) return;
-    print_message("%s is not there: skipped\n", path);
-    skip();
-}
-
-static float *load_floats(const char *path, int64_t *n) {
-    Array a;
-    Diag d = {0};
-    if (!data_load(path, &a, &d)) fail_msg("%s", d.text);
-    *n = (int64_t)array_elements(&a);
-    float *v = malloc((size_t)*n * sizeof *v);
-    assert_non_null(v);
-    array_to_f32(&a, v);
-    array_close(&a);
-    return v;
-}
-
-static LunetteModel *open_good(const char *path, int64_t batch) {
-    LunetteOptions o = {.batch = batch, .no_cache = 1};
-    LunetteError e;
-    LunetteModel *m = NULL;
-    if (lunette_open(path, &o, &m, &e) != LUNETTE_OK) fail_msg("%s", e.message);
-    return m;
-}
-
-/* ‖a − b‖ / ‖b‖ */
-static double distance(const float *a, const float *b, int64_t n) {
-    double difference = 0, size = 0;
-    for (int64_t i = 0; i < n; i++) {
-        difference += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
-        size += (double)b[i] * b[i];
-    }
-    return sqrt(difference / size);
-}
 
 static void check_files(const char *model, int64_t batch, const char *input, const char *output) {
     int64_t n_in, n_out;
     float *x = load_floats(input, &n_in), *wanted = load_floats(output, &n_out);
-    LunetteModel *m = open_good(model, batch);
+    LunetteModel *m = open_good(model, NULL, batch);
     assert_int_equal(lunette_input(m, 0).elements, n_in);
     assert_int_equal(lunette_output(m, 0).elements, n_out);
     float *y = malloc((size_t)n_out * sizeof *y);
     assert_non_null(y);
-    assert_int_equal(lunette_run(m, (const float *[]){x}, (float *[]){y}, NULL), LUNETTE_OK);
+    assert_int_equal(lunette_run(m, (const void *[]){x}, (void *[]){y}, NULL), LUNETTE_OK);
     double off = distance(y, wanted, n_out);
     print_message("%s: relative error %.2g\n", strrchr(model, '/') + 1, off);
     assert_true(off <= 1e-5);
@@ -90,7 +43,7 @@ static void test_small(void **state) {
 
 static void test_names(void **state) {
     (void)state;
-    LunetteModel *m = open_good(OWN("names.onnx"), 2);
+    LunetteModel *m = open_good(OWN("names.onnx"), NULL, 2);
     assert_string_equal(lunette_input(m, 0).name, "_1_in_0");
     assert_int_equal(lunette_input(m, 0).extent[0], 2);
     assert_string_equal(lunette_output(m, 0).name, "out_0");
@@ -100,64 +53,43 @@ static void test_names(void **state) {
     lunette_close(m);
 }
 
-static void test_mnist(void **state) {
+static void test_constants(void **state) {
     (void)state;
-    wanted_or_skip(SHARED("onnx/mnist-7.onnx"));
-    check_files(SHARED("onnx/mnist-7.onnx"), 0, SHARED("expected/mnist-7/input_0.npy"),
-                SHARED("expected/mnist-7/output_0.npy"));
-}
-
-/* Pixels are 0 … 255, as the model was trained. */
-static void test_mnist_errors(void **state) {
-    (void)state;
-    enum { IMAGES = 10000, PIXELS = 28 * 28, CLASSES = 10 };
-    wanted_or_skip(SHARED("mnist/t10k-images-idx3-ubyte.gz"));
-    int64_t n;
-    float *images = load_floats(SHARED("mnist/t10k-images-idx3-ubyte.gz"), &n);
-    assert_int_equal(n, IMAGES * PIXELS);
-    float *labels = load_floats(SHARED("mnist/t10k-labels-idx1-ubyte.gz"), &n), y[CLASSES];
-    assert_int_equal(n, IMAGES);
-    LunetteModel *m = open_good(SHARED("onnx/mnist-7.onnx"), 0);
-    int errors = 0;
-    for (int i = 0; i < IMAGES; i++) {
-        assert_int_equal(lunette_run(m, (const float *[]){images + i * PIXELS}, (float *[]){y}, NULL), LUNETTE_OK);
-        int best = 0;
-        for (int c = 1; c < CLASSES; c++)
-            if (y[c] > y[best]) best = c;
-        errors += best != (int)labels[i];
+    const char *const files[] = {"shape=" OWN("given.shape.npy"), "shape=" OWN("given.shape.pb")};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        Diag d = {0};
+        LunetteModel *m =
+            model_load(OWN("given.onnx"), &(LunetteOptions){.constants = &files[i], .n_constant = 1}, NULL, NULL, &d);
+        if (!m) fail_msg("%s", d.text);
+        assert_int_equal(lunette_input_count(m), 1);
+        assert_int_equal(lunette_output(m, 0).extent[0], 3);
+        assert_int_equal(lunette_output(m, 0).extent[1], 4);
+        model_close(m);
     }
-    print_message("mnist-7: %d errors\n", errors);
-    assert_in_range(errors, 108, 110);
-    lunette_close(m);
-    free(images);
-    free(labels);
 }
 
-/* Published probabilities of the picture, its channels in the order blue, green, red. */
-static void test_squeezenet(void **state) {
+static void test_constants_refused(void **state) {
     (void)state;
-    enum { PLANE = 224 * 224, CLASSES = 1000 };
-    wanted_or_skip(SHARED("onnx/SqueezeNet_fp16.onnx"));
-    int64_t n;
-    float *rgb = load_floats(SHARED("images/fish.png"), &n), y[CLASSES], wanted[CLASSES];
-    assert_int_equal(n, 3 * PLANE);
-    float *bgr = malloc((size_t)n * sizeof *bgr);
-    assert_non_null(bgr);
-    for (int c = 0; c < 3; c++) memcpy(bgr + c * PLANE, rgb + (2 - c) * PLANE, PLANE * sizeof *bgr);
-    FILE *f = fopen(SHARED("expected/Squeezenet_fp16_fish_input_CPU.csv"), "r");
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "Index,Value"), 0);
-    for (int i = 0, at; i < CLASSES; i++) assert_int_equal(fscanf(f, "%d,%f", &at, &wanted[i]), 2);
-    fclose(f);
-    LunetteModel *m = open_good(SHARED("onnx/SqueezeNet_fp16.onnx"), 0);
-    assert_int_equal(lunette_run(m, (const float *[]){bgr}, (float *[]){y}, NULL), LUNETTE_OK);
-    float worst = 0;
-    for (int i = 0; i < CLASSES; i++) worst = fmaxf(worst, fabsf(y[i] - wanted[i]));
-    print_message("SqueezeNet_fp16: worst %.2g from the published probabilities\n", (double)worst);
-    assert_true(worst <= 1e-3f);
-    lunette_close(m);
-    free(rgb);
-    free(bgr);
+    static const struct {
+        const char *given[2];
+        DiagKind kind;
+        const char *part;
+    } cases[] = {
+        {{"form=" OWN("given.shape.pb")}, DIAG_USAGE, "there is no input of this name"},
+        {{"shape"}, DIAG_USAGE, "there is no input of this name"},
+        {{"shape=" OWN("given.shape.pb"), "shape=" OWN("given.shape.npy")}, DIAG_USAGE, "it has a file already"},
+        {{"shape=" OWN("none.npy")}, DIAG_FILE, "none.npy"},
+        {{"shape=" OWN("given.onnx")}, DIAG_FILE, "given.onnx"},
+        {{"shape=" OWN("small.in.npy")}, DIAG_SPEC, "shape is not a short list of integers"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        refused(OWN("given.onnx"),
+                (LunetteOptions){.constants = cases[i].given, .n_constant = cases[i].given[1] ? 2 : 1}, cases[i].kind,
+                cases[i].part);
+    refused(OWN("given.onnx"), (LunetteOptions){.n_constant = 1}, DIAG_USAGE, "1 constants");
+    refused(OWN("given.onnx"), (LunetteOptions){0}, DIAG_UNSUPPORTED, "'shape'");
+    refused(SOURCE_DIR "/specs/tiny.lua", (LunetteOptions){.constants = cases[0].given, .n_constant = 1}, DIAG_USAGE,
+            "only an ONNX model");
 }
 
 /* ---- what is refused ------------------------------------------------------------------------------- */
@@ -167,7 +99,7 @@ static void test_refused(void **state) {
     LunetteOptions none = {0};
     refused(OWN("unknown.onnx"), none, DIAG_UNSUPPORTED, "node 'determinant' (Det, opset 11): this op is not known");
     refused(OWN("cycle.onnx"), none, DIAG_SPEC, "node 'first' (Add, opset 13): input 'b' is made by no earlier node");
-    refused(OWN("elsewhere.onnx"), none, DIAG_UNSUPPORTED, "tensor 'w' has its data in another file");
+    refused(OWN("elsewhere.onnx"), none, DIAG_FILE, "tensor 'w': its file '../weights.bin' is not there, or not in");
     refused(OWN("open.onnx"), none, DIAG_USAGE, "open size 'height': give it by --set height=N");
     refused(OWN("none.onnx"), none, DIAG_FILE, "none.onnx");
     refused(OWN("small.onnx"), (LunetteOptions){.weights = "w.npz"}, DIAG_USAGE, "-w w.npz does not go with it");
@@ -308,9 +240,10 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),        cmocka_unit_test(test_names),      cmocka_unit_test(test_mnist),
-        cmocka_unit_test(test_mnist_errors), cmocka_unit_test(test_squeezenet), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_cut),          cmocka_unit_test(test_flipped),    cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_small),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_constants), cmocka_unit_test(test_constants_refused),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_flipped),   cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

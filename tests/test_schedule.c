@@ -8,7 +8,6 @@
 #include "runtime/interp.h"
 #include "tests/random_nest.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,15 +74,9 @@ static bool schedule_randomly(Kernel *k, uint64_t *seed, Tally *tally) {
 }
 
 static void compare(const Kernel *k, void **x, void **y, bool to_the_bit, const char *what, uint64_t seed) {
-    for (int b = 0; b < k->n_param; b++) {
-        const float *u = x[b], *v = y[b];
-        for (int64_t i = 0; i < type_memory_elements(&k->buf[b].type); i++) {
-            if (memcmp(&u[i], &v[i], sizeof *u) == 0 || (isnan(u[i]) && isnan(v[i]))) continue;
-            if (!to_the_bit && fabs((double)u[i] - (double)v[i]) <= 1e-4 * (1 + fabs((double)u[i]))) continue;
-            fail_msg("seed %llu: %s: %s[%lld] is %.9g, not %.9g\n%s", (unsigned long long)seed, what, k->buf[b].name,
-                     (long long)i, (double)v[i], (double)u[i], kernel_text(k->arena, k));
-        }
-    }
+    const char *difference = random_buffers_difference(k, x, y, to_the_bit ? 0 : 1e-4);
+    if (difference)
+        fail_msg("seed %llu: %s: %s\n%s", (unsigned long long)seed, what, difference, kernel_text(k->arena, k));
 }
 
 static void run(const Kernel *k, void **buf, bool fma) {

@@ -9,13 +9,18 @@ static const struct argp_option options[] = {
     {"seconds", KEY_SECONDS, "S", 0, "Measures for this long (default 2), and at least 5 runs", 0},
     {"against", KEY_AGAINST, "plain|reference", 0,
      "Sets the unscheduled nests (compiled) or the double reference beside the kernels", 0},
+    LAYER_OPTIONS,
+    {"input", 'i', "C,H,W", 0, "Size of the input of a --layer", 0},
     {"spills", KEY_SPILLS, NULL, 0, "Counts vector registers that the code keeps on the stack (compiles once more)", 0},
     {0},
 };
 
 static bool bench_option(int key, const char *value, void *own, Diag *d) {
     Bench *b = own;
+    bool good;
+    if (layer_option(&b->layer, key, value, &good, d)) return good;
     switch (key) {
+    case 'i': b->layer.input = value; return true;
     case KEY_SECONDS: return cli_real(value, "--seconds", 0.001, 3600, &b->seconds, d);
     case KEY_SPILLS: b->count_spills = true; return true;
     case KEY_AGAINST:
@@ -28,31 +33,45 @@ static bool bench_option(int key, const char *value, void *own, Diag *d) {
 }
 
 static LunetteModel *open_model(const Bench *b, const LunetteOptions *o, Diag *d) {
-    LunetteModel *m = model_load(b->o.arg, o, NULL, NULL, d);
+    LunetteModel *m = b->text.layer ? model_load_from(layers_read, &(Layers){&b->text, 1}, o, NULL, NULL, d)
+                                    : model_load(b->o.arg, o, NULL, NULL, d);
     if (m && model_weights(m, d) && model_build(m, d)) return m;
     model_close(m);
     return NULL;
 }
 
 /* From the cache line on, as a careful caller would have it. */
-static float *aligned_floats(Arena *a, int64_t n) {
-    uintptr_t p = (uintptr_t)arena_array(a, sizeof(float), (size_t)n + PLAN_ALIGN / sizeof(float));
-    return (float *)((p + PLAN_ALIGN - 1) & ~(uintptr_t)(PLAN_ALIGN - 1));
+static void *aligned(Arena *a, const Type *t) {
+    uintptr_t p = (uintptr_t)arena_alloc(a, type_bytes(t) + PLAN_ALIGN);
+    return (void *)((p + PLAN_ALIGN - 1) & ~(uintptr_t)(PLAN_ALIGN - 1));
 }
 
 static void make_tensors(Bench *b, Arena *a) {
     const Plan *p = b->model->plan;
-    b->x = ARENA_ARRAY(a, float *, p->n_input);
-    b->y = ARENA_ARRAY(a, float *, p->n_output);
-    for (int i = 0; i < p->n_output; i++) b->y[i] = aligned_floats(a, type_elements(&p->output[i].type));
+    b->x = ARENA_ARRAY(a, void *, p->n_input);
+    b->y = ARENA_ARRAY(a, void *, p->n_output);
+    for (int i = 0; i < p->n_output; i++) b->y[i] = aligned(a, &p->output[i].type);
     for (int i = 0; i < p->n_input; i++) {
-        int64_t n = type_elements(&p->input[i].type);
-        b->x[i] = aligned_floats(a, n);
-        random_fill(b->o.model.seed, p->input[i].name, -1, 1, b->x[i], n);
+        b->x[i] = aligned(a, &p->input[i].type);
+        random_input(b->model, b->o.model.seed, i, -1, 1, b->x[i]);
     }
 }
 
+/* A layer in place of a network; its descriptor says how many images, unless --batch does. */
+static bool find_layer(Bench *b, Arena *a, Diag *d) {
+    int64_t batch;
+    if (!layer_args_fit(&b->layer, b->o.arg, d)) return false;
+    if (!b->layer.descriptor && !b->layer.layer)
+        return b->o.arg || diag_fail(d, DIAG_USAGE, "bench wants a SPEC: lunette bench [OPTION...] SPEC");
+    if (b->o.model.weights) return diag_fail(d, DIAG_USAGE, "a single layer has random weights: -w does not go with it");
+    if (!layer_args_text(&b->layer, a, &b->text, &batch, d)) return false;
+    if (!b->o.model.batch) b->o.model.batch = batch;
+    b->o.arg = b->layer.layer ? b->layer.layer : b->layer.descriptor;
+    return true;
+}
+
 static bool open_bench(Bench *b, Arena *a, Diag *d) {
+    if (!find_layer(b, a, d)) return false;
     if (!b->o.seeded) b->o.model.seed = 1;
     b->o.model.random_weights = !b->o.model.weights;
     progress_begin("compiling", 0);
@@ -60,7 +79,7 @@ static bool open_bench(Bench *b, Arena *a, Diag *d) {
     progress_end();
     if (!b->model) return false;
     make_tensors(b, a);
-    model_run(b->model, (const float *const *)b->x, b->y);
+    model_run(b->model, (const void *const *)b->x, b->y);
     b->first_answer = clock_since_start();
     b->kernel = ARENA_ARRAY(a, Samples, b->model->plan->n_step);
     if (b->against != AGAINST_NONE) b->beside = ARENA_ARRAY(a, Samples, b->model->plan->n_step);
@@ -106,8 +125,8 @@ static int bench_body(Arena *a, void *ctx) {
 int cli_bench(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "bench",
-        .args = "SPEC",
-        .doc = "Measures the network SPEC on random input: whole runs, and each kernel in its place within runs, of "
+        .args = "[SPEC]",
+        .doc = "Measures the network SPEC, or a single layer, on random input: whole runs, and each kernel in its place within runs, of "
                "which the least time counts. The share is that of the multiply-add peak with these threads, the best "
                "of many bursts in between.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,

@@ -8,6 +8,7 @@
 #define LUNETTE_CLI_BENCH_H
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/layer_args.h"
 #include "frontend/model.h"
 
 /* ---- samples: seconds, or whatever is measured again and again -------------------------------------- */
@@ -46,10 +47,12 @@ typedef struct Bench {
     double seconds;
     Against against;
     bool count_spills;
+    LayerArgs layer;
+    LayerText text; /* of a single layer; NULLs when it is a network */
 
     LunetteModel *model, *plain; /* plain: the same network, unscheduled */
     Peak peak;
-    float **x, **y;      /* inputs, outputs */
+    void **x, **y;       /* inputs, outputs */
     double first_answer; /* seconds since the process was started */
 
     Samples whole, bursts; /* seconds a run; GFLOP/s */

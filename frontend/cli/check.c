@@ -2,6 +2,7 @@
 #include "frontend/check.h"
 #include "frontend/cli/cli.h"
 #include "frontend/cli/input.h"
+#include "frontend/cli/suite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,9 +15,10 @@ typedef struct CheckCommand {
     const char **in; /* the -i arguments */
     int n_in;
     bool rtol_given;
+    SuiteArgs suite;
 
     LunetteModel *model;
-    const float **x; /* [inputs]: NULL without a file */
+    const void **x; /* [inputs]: NULL without a file */
     CheckReport *report;
 } CheckCommand;
 
@@ -28,11 +30,15 @@ static const struct argp_option options[] = {
     {"against", KEY_AGAINST, "DIR", 0,
      "Compares with npy files named after tensors, from another framework; those of inputs are the input", 0},
     {"rtol", KEY_RTOL, "X", 0, "Relative L2 error allowed by --against (default 1e-4)", 0},
+    LAYER_OPTIONS,
+    SUITE_OPTIONS,
     {0},
 };
 
 static bool check_option(int key, const char *value, void *own, Diag *d) {
     CheckCommand *c = own;
+    bool good;
+    if (suite_option(&c->suite, key, value, &c->o, &good, d)) return good;
     switch (key) {
     case 'i': c->in[c->n_in++] = value; return true;
     case KEY_EXACT: c->check.exact = true; return true;
@@ -71,15 +77,13 @@ static bool open_model(CheckCommand *c, Diag *d) {
 }
 
 /* One batch of a file. */
-static bool read_input(Arena *a, const char *path, const LunetteTensor *t, const float **out, Diag *d) {
+static bool read_input(Arena *a, const char *path, const LunetteTensor *t, int64_t batch, const void **out, Diag *d) {
     InputFile f;
-    float *x = ARENA_ARRAY(a, float, t->elements);
-    if (!input_open(&f, path, t, d)) return false;
-    bool good = f.images >= t->extent[0];
-    if (good) input_read(&f, 0, t->extent[0], x);
-    else
-        diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images,
-                  (long long)t->extent[0]);
+    void *x = arena_alloc(a, t->bytes);
+    if (!input_open(&f, path, t, batch, d)) return false;
+    bool good = f.images >= batch;
+    if (good) input_read(&f, 0, batch ? batch : 1, t, x);
+    else diag_fail(d, DIAG_FILE, "%s: %lld images, but the batch is %lld", path, (long long)f.images, (long long)batch);
     input_close(&f);
     *out = x;
     return good;
@@ -88,17 +92,17 @@ static bool read_input(Arena *a, const char *path, const LunetteTensor *t, const
 static bool open_inputs(CheckCommand *c, Arena *a, Diag *d) {
     int n = lunette_input_count(c->model);
     bool *taken = ARENA_ARRAY(a, bool, n);
-    c->x = ARENA_ARRAY(a, const float *, n);
+    c->x = ARENA_ARRAY(a, const void *, n);
     c->check.inputs = c->x;
     for (int k = 0; k < c->n_in; k++) {
         const char *path;
         int i = input_choose(c->in[k], c->model, taken, &path, d);
         if (i < 0) return false;
         LunetteTensor t = lunette_input(c->model, i);
-        if (!read_input(a, path, &t, &c->x[i], d)) return false;
+        if (!read_input(a, path, &t, model_batch(c->model), &c->x[i], d)) return false;
         taken[i] = true;
     }
-    return true;
+    return model_inputs_good(c->model, c->x, d);
 }
 
 /* What is random is said, before the report. */
@@ -326,9 +330,30 @@ static int give_report(CheckCommand *c, Arena *a) {
     return r->good ? 0 : DIAG_DIFFERS;
 }
 
+/* Layers without a network: -i is then the size of a --layer's input. */
+static int check_layers(CheckCommand *c, Arena *a) {
+    Diag *d = &c->o.diag;
+    const char *with = c->check.against                                    ? "--against"
+                       : c->rtol_given                                     ? "--rtol"
+                       : c->n_in > 1 || (c->n_in && !c->suite.layer.layer) ? "-i"
+                                                                           : NULL;
+    if (with) {
+        diag_fail(d, DIAG_USAGE, "%s does not go with the check of layers", with);
+        return cli_fail(d);
+    }
+    c->suite.layer.input = c->n_in ? c->in[0] : NULL;
+    c->suite.full = c->check.full;
+    return suite_run(&c->suite, a, &c->o);
+}
+
 static int check_body(Arena *a, void *ctx) {
     CheckCommand *c = ctx;
     Diag *d = &c->o.diag;
+    if (suite_wanted(&c->suite)) return check_layers(c, a);
+    if (!c->o.arg) {
+        diag_fail(d, DIAG_USAGE, "check wants a SPEC: lunette check [OPTION...] SPEC");
+        return cli_fail(d);
+    }
     if (!options_fit(c, d) || !open_model(c, d) || !open_inputs(c, a, d)) return cli_fail(d);
     say_random(c);
     return run_check(c, d) ? give_report(c, a) : cli_fail(d);
@@ -337,9 +362,10 @@ static int check_body(Arena *a, void *ctx) {
 int cli_check(int argc, char **argv) {
     static const CliSyntax syntax = {
         .name = "check",
-        .args = "SPEC",
+        .args = "[SPEC]",
         .doc = "Compiles the network SPEC and compares every kernel, native and interpreted, with the reference in "
-               "double.",
+               "double. Or, without a SPEC, checks single layers on small integers, where native code must equal their "
+               "definition: a descriptor, a file of them, a --layer, random ones.",
         .shared = CLI_MODEL | CLI_WEIGHTS | CLI_BUILD | CLI_JSON,
         .options = options,
         .option = check_option,

@@ -20,12 +20,16 @@ int cli_show(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_dump(int argc, char **argv);
 int cli_ops(int argc, char **argv);
+int cli_import(int argc, char **argv);
+int cli_export(int argc, char **argv);
 
 /* ---- options.c ------------------------------------------------------------------------------------ */
 
 /* Which of the shared options a command has. */
 enum {
-    CLI_MODEL = 1,   /* --batch --set --cpu */
+    CLI_GRAPH = 1,   /* --batch --set --const */
+    CLI_CPU = 16,    /* --cpu */
+    CLI_MODEL = CLI_GRAPH | CLI_CPU,
     CLI_WEIGHTS = 2, /* --weights --seed */
     CLI_BUILD = 4,   /* --threads --cache-dir --no-cache */
     CLI_JSON = 8,
@@ -37,6 +41,8 @@ typedef struct CliOptions {
     bool seeded;      /* --seed was given */
     const char *arg;  /* the argument that is no option: a spec; NULL if none was given */
     const char **set; /* what model.set points to; freed by cli_close */
+    const char **constant; /* … and model.constants */
+    const char **shape;    /* … and model.shapes */
     Diag diag;
     int exit; /* of a failed cli_parse */
 } CliOptions;

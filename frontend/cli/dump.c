@@ -24,6 +24,7 @@ static const struct {
 } stages[] = {
     {'w', "the graph as written"},
     {'f', "the graph after fold"},
+    {'e', "the graph after expand"},
     {'l', "the graph after layout"},
     {'g', "the graph after fuse, and its groups"},
     {'k', "kernels as lowered"},
@@ -36,7 +37,7 @@ static const struct {
 
 static const struct argp_option options[] = {
     {"dump", 'd', "LETTERS", 0,
-     "Stages (default s): w graph as written, f l g after fold, layout, fuse, k kernels as lowered, s scheduled, p "
+     "Stages (default s): w graph as written, f e l g after fold, expand, layout, fuse, k kernels as lowered, s scheduled, p "
      "plan, "
      "i LLVM IR, o optimized, a assembly",
      0},

@@ -135,13 +135,21 @@ static bool get_layer(Explain *e, Arena *a, Diag *d) {
     if (!strchr(e->o.arg, '{') && strchr(e->o.arg, '.'))
         return diag_fail(d, DIAG_USAGE, "explain wants the layer of a spec: --layer NAME; lunette show lists them");
     if (!e->input) return diag_fail(d, DIAG_USAGE, "explain wants the size of the input: --input 3,224,224");
+    if (explain_is_transposed(e->o.arg)) return explain_read_transposed(e, a, d);
     return explain_read(&e->l, e->o.arg, e->input, d);
 }
 
 static int body(Arena *a, void *ctx) {
     Explain *e = ctx;
     Diag *d = &e->o.diag;
-    bool good = get_layer(e, a, d) && (!e->pixel_text || read_pixel(e, d)) &&
+    bool good = get_layer(e, a, d);
+    if (good && e->transposed && (e->pixel_text || e->n_value_text || e->matrix || e->o.json))
+        good = diag_fail(d, DIAG_USAGE, "--pixel, --values, --matrix and --json are for conv, maxpool and avgpool");
+    if (good && e->transposed) {
+        explain_print_transposed(e, a);
+        return 0;
+    }
+    good = good && (!e->pixel_text || read_pixel(e, d)) &&
                 (!e->n_value_text || read_values(e, a, d)) && (!e->matrix || matrix_fits(e, d));
     if (good && e->has_pixel && e->l.taps > EXPLAIN_TERMS)
         good = diag_fail(d, DIAG_USAGE, "--pixel shows at most %d terms, one output of this layer has %lld",
@@ -179,7 +187,7 @@ static int call(Arena *a, void *ctx) {
         .name = "explain",
         .args = "WHAT",
         .doc =
-            "Explains a layer: its output size with the formula, padding in every convention, parameters, receptive "
+            "Explains a layer (of a convtranspose{…} less): its output size with the formula, padding in every convention, parameters, receptive "
             "field, matrices. WHAT is a layer, 'conv{out=8, kernel=3, stride=2, pad=\"same\"}' (also maxpool, "
             "avgpool), "
             "for an --input, or a spec, of which --layer names one. Attributes: kernel, stride, dilation, groups, out, "

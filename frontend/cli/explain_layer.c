@@ -2,6 +2,7 @@
 #include "frontend/explain_cli.h"
 
 #include "frontend/model.h"
+#include "ir/ops/phase.h"
 
 #include <string.h>
 
@@ -24,6 +25,23 @@ static void through(Field *f, const ExplainLayer *l) {
         f->v[i].extent += near(x->span - 1, f->v[i].jump);
         f->v[i].begin -= near(x->lo, f->v[i].jump);
         f->v[i].jump = near(f->v[i].jump, x->stride);
+    }
+}
+
+/* Of a transposed convolution's results each sees every taps-th x, and a stride of them lies between two x. */
+static void through_transposed(Field *f, const CONVTRANSPOSE_attr *c) {
+    for (int i = 0; i < f->n && i < c->kernel.n; i++) {
+        Phases p;
+        int64_t first, last, s = c->stride.v[i];
+        phases_make(&p, 1, c->kernel.v[i], s, c->dilation.v[i], c->pad.lo[i]); /* result 0 */
+        phases_reach(&p, &first, &last);
+        int64_t step = 1, most = 1;
+        phases_make(&p, s, c->kernel.v[i], s, c->dilation.v[i], c->pad.lo[i]);
+        for (int k = 0; k < p.n; k++)
+            if (p.v[k].taps > most) most = p.v[k].taps, step = p.v[k].i_step;
+        f->v[i].extent += near((most - 1) * step, f->v[i].jump);
+        f->v[i].begin += near(first, f->v[i].jump);
+        f->v[i].jump = f->v[i].jump / s > 1 ? f->v[i].jump / s : 1;
     }
 }
 
@@ -69,6 +87,7 @@ static bool layer_of(const Node *n, ExplainLayer *l) {
         l->op = EXPLAIN_CONV;
         l->out_channels = c->out;
         l->groups = c->groups;
+        l->flip = c->flip;
         l->bias = n->n_in == 3;
     } else if (n->op == OP_MAXPOOL) {
         const MAXPOOL_attr *p = &n->attr.MAXPOOL;
@@ -98,6 +117,8 @@ static bool field_of(const Node *n, Field *of, Diag *d) {
     if (layer_of(n, &l)) {
         if (!explain_layer(&l, &fault, d)) return false;
         through(f, &l);
+    } else if (n->op == OP_CONVTRANSPOSE) {
+        through_transposed(f, &n->attr.CONVTRANSPOSE);
     } else if (sees_all(n)) {
         int spatial = type_spatial(&n->in[0]->type, axis);
         for (int i = 0; i < f->n && i < spatial; i++) {
@@ -135,7 +156,14 @@ bool explain_from_spec(Explain *e, Arena *a, Diag *d) {
     if (!g) return false;
     const Node *n = graph_find(g, e->layer);
     ExplainFault fault;
+    if (n && n->op == OP_CONVTRANSPOSE) {
+        e->transposed = n;
+        e->name = n->name;
+        return true;
+    }
     if (!n || !layer_of(n, &e->l)) return no_layer(e, a, g, d);
+    if (n->op == OP_CONV && n->attr.CONV.pad_mode != 0)
+        return diag_fail(d, DIAG_UNSUPPORTED, "'%.100s' has a pad_mode; explain knows padding by zeros", n->name);
     Field *of = ARENA_ARRAY(a, Field, g->n_node);
     for (int i = 0; i <= n->id; i++)
         if (g->node[i]->op != OP_WEIGHT && !field_of(g->node[i], of, d)) return false;

@@ -1,8 +1,26 @@
 #include "frontend/cli/facts.h"
 
+#include "ir/ops/convtranspose.h"
+
+/* Products that each element of a matrix product adds up; 0: the node is none. */
+static int64_t product_terms(const Node *n) {
+    bool trans = false;
+    if (n->op == OP_MATMUL) trans = n->attr.MATMUL.trans_x;
+    else if (n->op == OP_GEMM) trans = n->attr.GEMM.trans_a;
+    else if (n->op == OP_PANELPRODUCT) trans = n->attr.PANELPRODUCT.trans_x;
+    else return 0;
+    const Type *x = &n->in[0]->type;
+    return x->axis[trans && x->rank > 1 ? x->rank - 2 : x->rank - 1].extent;
+}
+
 int64_t node_macs(const Node *n) {
-    if (n->op != OP_CONV && n->op != OP_DENSE) return 0;
+    if (product_terms(n)) return type_elements(&n->type) * product_terms(n);
+    if (n->op != OP_CONV && n->op != OP_CONVTRANSPOSE && n->op != OP_DENSE) return 0;
     const Type *w = &n->in[1]->type;
+    if (n->op == OP_CONVTRANSPOSE) {
+        int64_t in_group = type_extent(&n->in[0]->type, 'c') / n->attr.CONVTRANSPOSE.groups;
+        return type_extent(&n->type, 'n') * n->attr.CONVTRANSPOSE.out * in_group * convtranspose_terms(n);
+    }
     return type_elements(&n->type) * (type_elements(w) / type_extent(w, 'o'));
 }
 
@@ -47,6 +65,28 @@ static void through_window(Reach *r, const Dims *kernel, const Dims *dilation, c
     }
 }
 
+static bool op_sees_all(Op op) {
+    return op == OP_GLOBALAVGPOOL || op == OP_GLOBALMAXPOOL || op == OP_GLOBALLPPOOL || op == OP_ADAPTIVEAVGPOOL ||
+           op == OP_ADAPTIVEMAXPOOL || op == OP_FLATTEN;
+}
+
+/* A result sees every taps-th x, as many as there are in the kernel. */
+static void through_transposed(Reach *r, const CONVTRANSPOSE_attr *c) {
+    for (int k = 0; k < r->n && k < c->kernel.n; k++) {
+        int64_t s = c->stride.v[k], d = c->dilation.v[k], g = s;
+        for (int64_t b = d; b; ) {
+            int64_t rest = g % b;
+            g = b;
+            b = rest;
+        }
+        Dims taps = {1, {(int32_t)((c->kernel.v[k] - 1) / (s / g) + 1)}}, step = {1, {(int32_t)(d / g)}}, one = {1, {1}};
+        Reach axis = {.n = 1, .extent = {r->extent[k]}, .jump = {r->jump[k]}};
+        through_window(&axis, &taps, &step, &one);
+        r->extent[k] = axis.extent[0];
+        r->jump[k] = r->jump[k] / s > 1 ? r->jump[k] / s : 1;
+    }
+}
+
 /* All positions of x. */
 static void through_all(Reach *r, const Node *x) {
     Axis axis[MAX_SPATIAL];
@@ -68,12 +108,10 @@ Reach *graph_reach(Arena *a, const Graph *g) {
         const Node *n = g->node[i];
         if (n->op == OP_WEIGHT) continue;
         of[i] = n->op == OP_INPUT ? reach_input(n) : reach_in(n, of);
-        if (n->op == OP_CONV)
-            through_window(&of[i], &n->attr.CONV.kernel, &n->attr.CONV.dilation, &n->attr.CONV.stride);
-        if (n->op == OP_MAXPOOL)
-            through_window(&of[i], &n->attr.MAXPOOL.kernel, &n->attr.MAXPOOL.dilation, &n->attr.MAXPOOL.stride);
-        if (n->op == OP_AVGPOOL) through_window(&of[i], &n->attr.AVGPOOL.kernel, NULL, &n->attr.AVGPOOL.stride);
-        if (n->op == OP_GLOBALAVGPOOL || n->op == OP_FLATTEN) through_all(&of[i], n->in[0]);
+        NodeWindow w;
+        if (n->op == OP_CONVTRANSPOSE) through_transposed(&of[i], &n->attr.CONVTRANSPOSE);
+        else if (n->op != OP_MAXUNPOOL && node_window(n, &w)) through_window(&of[i], &w.kernel, &w.dilation, &w.stride);
+        if (op_sees_all(n->op)) through_all(&of[i], n->in[0]);
     }
     return of;
 }

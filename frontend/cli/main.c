@@ -19,6 +19,8 @@ static const Command commands[] = {
     {"bench", cli_bench, "time and share of the machine's peak, kernel by kernel"},
     {"dump", cli_dump, "what the compiler makes of a network, stage by stage"},
     {"explain", cli_explain, "the arithmetic of a convolution or pool, with its numbers"},
+    {"import", cli_import, "an ONNX model as a Lua spec and its weights"},
+    {"export", cli_export, "a network as an ONNX model"},
     {"ops", cli_ops, "the operations a network may use"},
 };
 

@@ -22,7 +22,7 @@ double samples_part(Arena *a, const Samples *s, double part) {
     return v[i < 0 ? 0 : i >= s->n ? s->n - 1 : i];
 }
 
-static void run_whole(const Bench *b) { model_run(b->model, (const float *const *)b->x, b->y); }
+static void run_whole(const Bench *b) { model_run(b->model, (const void *const *)b->x, b->y); }
 
 /* A run with the clock read between kernels. The arguments are those of the last whole run. */
 static void run_steps(LunetteModel *m, Arena *a, Samples *of) {
@@ -40,7 +40,7 @@ static void run_steps(LunetteModel *m, Arena *a, Samples *of) {
 static void measure_plain(Bench *b, Arena *a, double start, double *spent) {
     double now = clock_seconds();
     if (b->beside[0].n > 0 && *spent > (now - start) / 3) return;
-    if (b->beside[0].n == 0) model_run(b->plain, (const float *const *)b->x, b->y);
+    if (b->beside[0].n == 0) model_run(b->plain, (const void *const *)b->x, b->y);
     run_steps(b->plain, a, b->beside);
     run_whole(b);
     *spent += clock_seconds() - now;

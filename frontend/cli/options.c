@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BATCH = 0x400, KEY_SET, KEY_CPU, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
+enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
 enum { MAX_THREADS = 256, MAX_BATCH = 65536, MAX_OPTIONS = 40 };
 
 typedef struct SharedOption {
@@ -18,9 +18,16 @@ static const SharedOption shared[] = {
     {CLI_WEIGHTS, {"weights", 'w', "FILE", 0, "Weights: a safetensors or npz file", 0}},
     {CLI_WEIGHTS,
      {"seed", KEY_SEED, "N", 0, "Random weights where there is no -w, random input where there is none", 0}},
-    {CLI_MODEL, {"batch", KEY_BATCH, "N", 0, "Images a run of the network, 1 to 65536 (default 1)", 0}},
-    {CLI_MODEL, {"set", KEY_SET, "NAME=VALUE", 0, "Sets a param() of the spec; may be repeated", 0}},
-    {CLI_MODEL, {"cpu", KEY_CPU, "NAME", 0, "Compiles for this CPU, by LLVM's name (default: this machine)", 0}},
+    {CLI_GRAPH, {"batch", KEY_BATCH, "N", 0, "Images a run of the network, 1 to 65536 (default 1)", 0}},
+    {CLI_GRAPH, {"set", KEY_SET, "NAME=VALUE", 0, "Sets a param() of the spec; may be repeated", 0}},
+    {CLI_GRAPH,
+     {"shape", KEY_SHAPE, "NAME=D,D…", 0, "Extents of an input of an ONNX model that leaves them open; may be repeated", 0}},
+    {CLI_GRAPH,
+     {"const", KEY_CONST, "NAME=FILE", 0,
+      "An input of an ONNX model that is known (shapes, axes, pads): npy or .pb; may "
+      "be repeated",
+      0}},
+    {CLI_CPU, {"cpu", KEY_CPU, "NAME", 0, "Compiles for this CPU, by LLVM's name (default: this machine)", 0}},
     {CLI_BUILD, {"threads", 't', "N", 0, "Threads, 1 to 256 (default 1)", 0}},
     {CLI_BUILD,
      {"cache-dir", KEY_CACHE_DIR, "DIR", 0,
@@ -81,6 +88,16 @@ static bool shared_option(int key, const char *value, CliOptions *o) {
         if (strchr(value, '=') == NULL || *value == '=')
             return diag_fail(&o->diag, DIAG_USAGE, "--set wants NAME=VALUE, not '%.100s'", value);
         o->set[o->model.n_set++] = value;
+        return true;
+    case KEY_SHAPE:
+        if (strchr(value, '=') == NULL || *value == '=')
+            return diag_fail(&o->diag, DIAG_USAGE, "--shape wants NAME=D,D…, not '%.100s'", value);
+        o->shape[o->model.n_shape++] = value;
+        return true;
+    case KEY_CONST:
+        if (strchr(value, '=') == NULL || *value == '=')
+            return diag_fail(&o->diag, DIAG_USAGE, "--const wants NAME=FILE, not '%.100s'", value);
+        o->constant[o->model.n_constant++] = value;
         return true;
     case KEY_CPU: o->model.cpu = value; return true;
     case KEY_CACHE_DIR: o->model.cache_dir = value; return true;
@@ -153,23 +170,39 @@ static error_t parse_key(int key, char *value, struct argp_state *state) {
     return p->syntax->option(key, value, p->own, &o->diag) ? 0 : EINVAL;
 }
 
+/* A command's own option takes the place of a shared one of that name. */
+static bool own_option(const CliSyntax *s, const char *name) {
+    for (const struct argp_option *x = s->options; x && (x->name || x->key); x++)
+        if (x->name && strcmp(x->name, name) == 0) return true;
+    return false;
+}
+
 bool cli_parse(const CliSyntax *s, int argc, char **argv, CliOptions *o, void *own) {
     struct argp_option options[MAX_OPTIONS];
     int n = 0;
     for (const struct argp_option *x = s->options; x && (x->name || x->key); x++) options[n++] = *x;
     for (size_t i = 0; i < COUNT_OF(shared); i++)
-        if (shared[i].group & s->shared || shared[i].o.key == KEY_HELP) options[n++] = shared[i].o;
+        if ((shared[i].group & s->shared && !own_option(s, shared[i].o.name)) || shared[i].o.key == KEY_HELP)
+            options[n++] = shared[i].o;
     options[n] = (struct argp_option){0};
     struct argp argp = {options, parse_key, s->args, s->doc, NULL, NULL, NULL};
     Parse p = {s, o, own, &argp, false};
     o->set = mem_alloc(sizeof *o->set * (size_t)argc);
-    if (!o->set) diag_fail(&o->diag, DIAG_MACHINE, "out of memory");
+    o->constant = mem_alloc(sizeof *o->constant * (size_t)argc);
+    o->shape = mem_alloc(sizeof *o->shape * (size_t)argc);
+    if (!o->set || !o->constant || !o->shape) diag_fail(&o->diag, DIAG_MACHINE, "out of memory");
     else argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_NO_EXIT, NULL, &p);
     o->model.set = o->set;
+    o->model.constants = o->constant;
+    o->model.shapes = o->shape;
     if (o->diag.kind == DIAG_NONE && !p.helped) return true;
     o->exit = p.helped ? 0 : cli_fail(&o->diag);
     cli_close(o);
     return false;
 }
 
-void cli_close(CliOptions *o) { mem_free(o->set); }
+void cli_close(CliOptions *o) {
+    mem_free(o->set);
+    mem_free(o->constant);
+    mem_free(o->shape);
+}

@@ -1,6 +1,7 @@
 #include "frontend/cli/bench.h"
 
 #include "frontend/cli/facts.h"
+#include "frontend/cli/input.h"
 
 #include <string.h>
 
@@ -76,8 +77,8 @@ static int64_t all_macs(const Bench *b) {
 }
 
 static int64_t images_a_run(const Bench *b) {
-    const Plan *p = b->model->plan;
-    return p->n_input ? type_extent(&p->input[0].type, 'n') : 1;
+    int64_t batch = model_batch(b->model);
+    return batch ? batch : 1;
 }
 
 static void print_whole(const Bench *b, Arena *a, double peak) {

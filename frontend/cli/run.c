@@ -10,7 +10,7 @@ enum { KEY_LABELS = CLI_KEY, KEY_TOP };
 static const struct argp_option options[] = {
     {"input", 'i', "[NAME=]FILE", 0,
      "An input: npy, FILE.npz:member, IDX (gzip or not), PNG, JPEG, PGM, PPM; bytes of pictures and IDX are scaled to "
-     "0…1",
+     "0…1 where the input is f32; one of integers takes integers that it can hold, as they are",
      0},
     {"output", 'o', "FILE.npy|DIR", 0, "Writes the output, or all outputs by their names into a folder", 0},
     {"labels", KEY_LABELS, "FILE", 0, "Compares the classes with the labels in an IDX file and prints the accuracy", 0},
@@ -40,12 +40,13 @@ static bool status(LunetteStatus s, const LunetteError *e, Diag *d) {
 /* Inputs without a file are random; all files hold the same number of images. */
 static bool open_inputs(Run *r, Diag *d) {
     int with_images = -1;
-    r->results.images = lunette_input_count(r->model) ? lunette_input(r->model, 0).extent[0] : 1;
+    r->results.batch = model_batch(r->model);
+    r->results.images = r->results.batch ? r->results.batch : 1;
     for (int k = 0; k < r->n_in; k++) {
         const char *path;
         int i = input_choose(r->in[k], r->model, r->taken, &path, d);
         LunetteTensor t = i >= 0 ? lunette_input(r->model, i) : (LunetteTensor){0};
-        if (i < 0 || !input_open(&r->file[i], path, &t, d)) return false;
+        if (i < 0 || !input_open(&r->file[i], path, &t, r->results.batch, d)) return false;
         r->taken[i] = true;
         if (with_images >= 0 && r->file[i].images != r->results.images)
             return diag_fail(d, DIAG_FILE, "%s: %lld images, but input %s has %lld", path, (long long)r->file[i].images,
@@ -60,7 +61,7 @@ static bool open_inputs(Run *r, Diag *d) {
             return diag_fail(d, DIAG_USAGE,
                              "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)",
                              t.name, t.name);
-        random_fill(r->o.model.seed, t.name, -1, 1, r->x[i], t.elements);
+        random_input(r->model, r->o.model.seed, i, -1, 1, r->x[i]);
     }
     return true;
 }
@@ -72,32 +73,33 @@ static void say_what_is_random(const Run *r) {
         if (!r->taken[i]) cli_say("input %s is random, from seed %llu", lunette_input(r->model, i).name, seed);
 }
 
-static bool floats(float **p, int64_t a, int64_t b, Diag *d) {
-    size_t n, bytes;
-    *p = size_mul((size_t)a, (size_t)b, &n) && size_mul(n, sizeof(float), &bytes) ? mem_alloc(bytes) : NULL;
-    return *p || diag_fail(d, DIAG_MACHINE, "out of memory for %lld × %lld numbers", (long long)a, (long long)b);
+static bool room(void **p, size_t one, int64_t images, Diag *d) {
+    size_t bytes;
+    *p = size_mul(one, (size_t)images, &bytes) ? mem_alloc(bytes) : NULL;
+    return *p || diag_fail(d, DIAG_MACHINE, "out of memory for %lld × %zu bytes", (long long)images, one);
 }
 
 static bool make_room(Run *r, Arena *a, Diag *d) {
     int n = lunette_input_count(r->model);
     r->file = ARENA_ARRAY(a, InputFile, n);
     r->taken = ARENA_ARRAY(a, bool, n);
-    r->x = ARENA_ARRAY(a, float *, n);
+    r->x = ARENA_ARRAY(a, void *, n);
     r->results.n = lunette_output_count(r->model);
-    r->y = ARENA_ARRAY(a, float *, r->results.n);
+    r->y = ARENA_ARRAY(a, void *, r->results.n);
     r->results.result = ARENA_ARRAY(a, Result, r->results.n);
     for (int i = 0; i < n; i++)
-        if (!floats(&r->x[i], lunette_input(r->model, i).elements, 1, d)) return false;
+        if (!room(&r->x[i], lunette_input(r->model, i).bytes, 1, d)) return false;
     for (int i = 0; i < r->results.n; i++) {
         r->results.result[i].tensor = lunette_output(r->model, i);
-        if (!floats(&r->y[i], r->results.result[i].tensor.elements, 1, d)) return false;
+        if (!room(&r->y[i], r->results.result[i].tensor.bytes, 1, d)) return false;
     }
     return true;
 }
 
 static bool make_results(Run *r, Diag *d) {
     for (int i = 0; i < r->results.n; i++)
-        if (!floats(&r->results.result[i].v, image_elements(&r->results.result[i].tensor), r->results.images, d))
+        if (!room(&r->results.result[i].v, image_bytes(&r->results.result[i].tensor, r->results.batch),
+                  r->results.images, d))
             return false;
     return true;
 }
@@ -107,23 +109,23 @@ static bool run_batch(Run *r, int64_t first, int64_t n, Diag *d) {
     LunetteError e;
     for (int i = 0; i < lunette_input_count(r->model); i++) {
         LunetteTensor t = lunette_input(r->model, i);
-        int64_t used = n * image_elements(&t);
+        size_t used = (size_t)n * image_bytes(&t, r->results.batch);
         if (!r->taken[i]) continue;
-        input_read(&r->file[i], first, n, r->x[i]);
-        memset(r->x[i] + used, 0, (size_t)(t.elements - used) * sizeof(float));
+        input_read(&r->file[i], first, n, &t, r->x[i]);
+        memset((char *)r->x[i] + used, 0, t.bytes - used);
     }
     double start = clock_seconds();
-    if (!status(lunette_run(r->model, (const float *const *)r->x, r->y, &e), &e, d)) return false;
+    if (!status(lunette_run(r->model, (const void *const *)r->x, r->y, &e), &e, d)) return false;
     r->results.run_seconds += clock_seconds() - start;
     for (int i = 0; i < r->results.n; i++) {
-        int64_t one = image_elements(&r->results.result[i].tensor);
-        memcpy(r->results.result[i].v + first * one, r->y[i], (size_t)(n * one) * sizeof(float));
+        size_t one = image_bytes(&r->results.result[i].tensor, r->results.batch);
+        memcpy((char *)r->results.result[i].v + (size_t)first * one, r->y[i], (size_t)n * one);
     }
     return true;
 }
 
 static bool run_all(Run *r, Diag *d) {
-    int64_t batch = r->results.n ? r->results.result[0].tensor.extent[0] : 1, images = r->results.images;
+    int64_t batch = r->results.batch ? r->results.batch : 1, images = r->results.images;
     bool good = true;
     progress_begin("images", images);
     for (int64_t first = 0; first < images && good; first += batch) {

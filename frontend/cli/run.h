@@ -15,8 +15,8 @@ typedef struct Run {
     LunetteModel *model;
     InputFile *file; /* [inputs] */
     bool *taken;     /* … that have a file; the others are random */
-    float **x;       /* [inputs]: one batch */
-    float **y;       /* [outputs]: one batch */
+    void **x;        /* [inputs]: one batch */
+    void **y;        /* [outputs]: one batch */
     Results results;
 } Run;
 

@@ -21,7 +21,7 @@ static const Kernel *kernel_read(Arena *a, const char *path, Diag *d) {
     Lexer l;
     lex_open(&l, a, path, text, d);
     const Kernel *k = kernel_parse(&l);
-    if (!k || !(l.kind == TOK_END || lex_fail(&l, "one kernel is wanted, more stands after it"))) return NULL;
+    if (!k || !lex_end(&l, "kernel")) return NULL;
     if (kernel_verify(k, d)) return k;
     d->kind = DIAG_SPEC; /* not a bug of ours: somebody wrote it */
     diag_prefix(d, "%s", path);
@@ -40,15 +40,18 @@ static const char *input_name(const void *kernel, int i) {
     return b->kind == BUF_IN ? b->name : "";
 }
 
-/* A parameter as the file of an input sees it: the memory, halo and all, as one image. */
+/* A parameter as the file of an input sees it: the memory, halo and all. */
 static bool param_tensor(const Kernel *k, int i, LunetteTensor *t, Diag *d) {
     const Type *type = &k->buf[i].type;
-    *t = (LunetteTensor){
-        .name = k->buf[i].name, .rank = type->rank + 1, .extent = {1}, .elements = type_memory_elements(type)};
+    *t = (LunetteTensor){.name = k->buf[i].name,
+                         .type = (LunetteType)type->dtype,
+                         .rank = type->rank,
+                         .elements = type_memory_elements(type),
+                         .bytes = type_bytes(type)};
     if (t->rank > LUNETTE_MAX_RANK)
-        return diag_fail(d, DIAG_UNSUPPORTED, "parameter %s has more than %d axes", t->name, LUNETTE_MAX_RANK - 1);
+        return diag_fail(d, DIAG_UNSUPPORTED, "parameter %s has more than %d axes", t->name, LUNETTE_MAX_RANK);
     for (int x = 0; x < type->rank; x++)
-        t->extent[x + 1] = (int64_t)type->axis[x].extent + type->axis[x].lo + type->axis[x].hi;
+        t->extent[x] = (int64_t)type->axis[x].extent + type->axis[x].lo + type->axis[x].hi;
     return true;
 }
 
@@ -57,12 +60,17 @@ static bool load_file(KernelRun *u, const char *text, bool *taken, Diag *d) {
     InputFile file;
     LunetteTensor t;
     int i = input_choose_by(text, input_name, u->kernel, u->kernel->n_param, taken, &path, d);
-    if (i < 0 || !param_tensor(u->kernel, i, &t, d) || !input_open(&file, path, &t, d)) return false;
-    bool one =
-        file.images == 1 || diag_fail(d, DIAG_FILE, "%s: %lld arrays, one is wanted", path, (long long)file.images);
-    if (one) input_read(&file, 0, 1, u->buf[i]);
+    if (i < 0 || !param_tensor(u->kernel, i, &t, d) || !input_open(&file, path, &t, 0, d)) return false;
+    input_read(&file, 0, 1, &t, u->buf[i]);
     input_close(&file);
-    return taken[i] = one;
+    return taken[i] = true;
+}
+
+/* Integers 0 … 9, bits 0 and 1. */
+static void random_param(uint64_t seed, const Buf *b, void *out) {
+    int64_t n = type_memory_elements(&b->type);
+    if (b->type.dtype == DT_F32) random_fill(seed, b->name, -1, 1, out, n);
+    else random_whole(seed, b->name, b->type.dtype, out, n);
 }
 
 static bool load_params(KernelRun *u, Arena *a, Diag *d) {
@@ -83,7 +91,7 @@ static bool load_params(KernelRun *u, Arena *a, Diag *d) {
             return diag_fail(d, DIAG_USAGE,
                              "input %s has no file: give one (-i %s=FILE), or a seed for random numbers (--seed N)",
                              name, name);
-        random_fill(r->o.model.seed, name, -1, 1, u->buf[i], type_memory_elements(&k->buf[i].type));
+        random_param(r->o.model.seed, &k->buf[i], u->buf[i]);
         u->random++;
     }
     return true;
@@ -107,12 +115,12 @@ static void tasks(void *ctx, int64_t begin, int64_t end, int thread) {
 
 static bool give(const KernelRun *u, int i, Diag *d) {
     LunetteTensor t;
-    const float *v = u->buf[i];
+    const void *v = u->buf[i];
     if (!param_tensor(u->kernel, i, &t, d)) return false;
-    if (u->r->out) return result_write(u->r->out, t.name, t.rank - 1, t.extent + 1, v, d);
+    if (u->r->out) return result_write(u->r->out, &t, t.extent, v, d);
     char shape[ARRAY_SHAPE_TEXT];
-    printf("# %s %s\n", t.name, array_shape_text(shape, t.rank - 1, t.extent + 1));
-    tensor_print(v, t.elements, t.extent[t.rank - 1]);
+    printf("# %s %s\n", t.name, array_shape_text(shape, t.rank, t.extent));
+    tensor_print(t.type, v, t.elements, t.rank ? t.extent[t.rank - 1] : 1);
     return true;
 }
 

@@ -15,10 +15,11 @@ typedef struct Show {
 
 static bool is_layer(const Node *n) { return n->op != OP_WEIGHT; }
 
-/* "[1 6 28 28]" */
+/* "[1 6 28 28]", "i64[1 5]" */
 static const char *shape_of(Arena *a, const Type *t) {
     Text s = {.arena = a};
-    for (int i = 0; i < t->rank; i++) text_add(&s, "%s%d", i ? " " : "[", t->axis[i].extent);
+    text_add(&s, "%s[", t->dtype == DT_F32 ? "" : dtype_name(t->dtype));
+    for (int i = 0; i < t->rank; i++) text_add(&s, "%s%d", i ? " " : "", t->axis[i].extent);
     text_add(&s, "]");
     return text_get(&s);
 }
@@ -79,9 +80,9 @@ static json_t *layer_json(const Show *s, const Node *n) {
     const Reach *r = &s->reach[n->id];
     for (int i = 0; i < n->type.rank; i++) json_push(&shape, json_integer(n->type.axis[i].extent));
     for (int i = 0; i < r->n; i++) json_push(&reach, json_integer(r->extent[i]));
-    return json_pack("{ss ss so sI sI so sI}", "name", n->name, "op", op_table[n->op].name, "shape", shape,
-                     "parameters", (json_int_t)node_params(n), "macs", (json_int_t)node_macs(n), "receptive_field",
-                     reach, "bytes", (json_int_t)type_bytes(&n->type));
+    return json_pack("{ss ss ss so sI sI so sI}", "name", n->name, "op", op_table[n->op].name, "type",
+                     dtype_name(n->type.dtype), "shape", shape, "parameters", (json_int_t)node_params(n), "macs",
+                     (json_int_t)node_macs(n), "receptive_field", reach, "bytes", (json_int_t)type_bytes(&n->type));
 }
 
 static int show_json(Show *s) {

@@ -1,5 +1,7 @@
 #include "frontend/data/array.h"
 
+#include "frontend/data/fail.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +95,79 @@ void array_to_f32(const Array *a, float *out) {
         return;
     case ELEM_F64: WIDEN(double, (float)v);
     }
+}
+
+/* ---- integers ------------------------------------------------------------------------------------ */
+
+bool elem_is_float(ElemType t) { return t == ELEM_F16 || t == ELEM_BF16 || t == ELEM_F32 || t == ELEM_F64; }
+
+/* Element i of an array of integers; false: above INT64_MAX. */
+static bool integer_at(const Array *a, size_t i, int64_t *out) {
+    const uint8_t *p = (const uint8_t *)a->data + i * elem_bytes(a->type);
+    uint64_t wide = 0;
+    memcpy(&wide, p, elem_bytes(a->type));
+    switch (a->type) {
+    case ELEM_BOOL: *out = wide != 0; return true;
+    case ELEM_I8: *out = (int8_t)wide; return true;
+    case ELEM_I16: *out = (int16_t)wide; return true;
+    case ELEM_I32: *out = (int32_t)wide; return true;
+    case ELEM_U8:
+    case ELEM_U16:
+    case ELEM_U32:
+    case ELEM_U64:
+    case ELEM_I64:
+    case ELEM_F16:
+    case ELEM_BF16:
+    case ELEM_F32:
+    case ELEM_F64: break;
+    }
+    *out = (int64_t)wide;
+    return a->type != ELEM_U64 || wide <= INT64_MAX;
+}
+
+double array_get(const Array *a, size_t i) {
+    size_t size = elem_bytes(a->type);
+    Array one = {.type = a->type, .data = (const char *)a->data + i * size, .bytes = size};
+    int64_t whole;
+    float narrow;
+    double wide;
+    if (a->type == ELEM_F64) {
+        memcpy(&wide, one.data, sizeof wide);
+        return wide;
+    }
+    if (!elem_is_float(a->type)) return integer_at(a, i, &whole) ? (double)whole : (double)(uint64_t)whole;
+    array_to_f32(&one, &narrow);
+    return (double)narrow;
+}
+
+static void integer_put(ElemType type, void *out, size_t i, int64_t v) {
+    if (type == ELEM_I64) ((int64_t *)out)[i] = v;
+    else if (type == ELEM_I32) ((int32_t *)out)[i] = (int32_t)v;
+    else ((uint8_t *)out)[i] = (uint8_t)v;
+}
+
+bool array_to(const Array *a, ElemType type, void *out, const char *path, const char *what, Diag *d) {
+    size_t n = array_elements(a);
+    if (type == ELEM_F32) {
+        array_to_f32(a, out);
+        return true;
+    }
+    if (elem_is_float(a->type))
+        return data_fail(d, DIAG_FILE, path, "the numbers are %s, but %s is %s: integers expected", elem_name(a->type),
+                         what, elem_name(type));
+    int64_t lo = type == ELEM_I64 ? INT64_MIN : type == ELEM_I32 ? INT32_MIN : 0;
+    int64_t hi = type == ELEM_I64 ? INT64_MAX : type == ELEM_I32 ? INT32_MAX : type == ELEM_U8 ? UINT8_MAX : 1;
+    for (size_t i = 0; i < n; i++) {
+        int64_t v;
+        if (!integer_at(a, i, &v))
+            return data_fail(d, DIAG_FILE, path, "element %zu is %llu, but %s (%s) holds at most %lld", i,
+                             (unsigned long long)(uint64_t)v, what, elem_name(type), (long long)hi);
+        if (v < lo || v > hi)
+            return data_fail(d, DIAG_FILE, path, "element %zu is %lld, but %s (%s) holds %lld … %lld", i, (long long)v,
+                             what, elem_name(type), (long long)lo, (long long)hi);
+        integer_put(type, out, i, v);
+    }
+    return true;
 }
 
 void bytes_swap(void *data, size_t bytes, size_t size) {

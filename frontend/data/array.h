@@ -51,6 +51,12 @@ void array_own(Array *a, ElemType t, DataKind kind, int rank, const int64_t *sha
 size_t array_elements(const Array *a);
 /* Every element as float32, rounded to nearest (f64, wide integers); false is 0, true is 1. */
 void array_to_f32(const Array *a, float *out /* [array_elements(a)] */);
+bool elem_is_float(ElemType t);
+/* Element i as a number. */
+double array_get(const Array *a, size_t i);
+/* Every element as `type`, one of f32, i64, i32, u8 and bool. f32 takes any array; an integer type integers that it can
+ * hold, bool those that are 0 or 1. DIAG_FILE otherwise: "PATH: element 3 is 300, but WHAT (u8) holds 0 … 255". */
+bool array_to(const Array *a, ElemType type, void *out, const char *path, const char *what, Diag *d);
 /* Turns the byte order of each element of `size` bytes round. */
 void bytes_swap(void *data, size_t bytes, size_t size);
 /* Frees what the array owns and empties it; NULL and an empty array are fine. */

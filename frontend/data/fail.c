@@ -12,8 +12,6 @@ bool data_fail(Diag *d, DiagKind kind, const char *path, const char *fmt, ...) {
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     diag_fail(d, kind, "%.400s: %.590s", path, text);
-    for (unsigned char *s = (unsigned char *)d->text; *s; s++)
-        if (*s < ' ' || *s == 0x7f) *s = '?';
     return false;
 }
 

@@ -4,8 +4,7 @@
 
 #include "ir/base.h"
 
-/* diag_fail with "path: " in front. Names and texts that come out of a file may hold anything, so
- * control bytes are shown as '?': a message can neither break its line nor steer a terminal. */
+/* diag_fail with "path: " in front. */
 bool data_fail(Diag *d, DiagKind kind, const char *path, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* DIAG_MACHINE "path: out of memory (N bytes)". */
 bool data_oom(Diag *d, const char *path, size_t bytes);

@@ -4,6 +4,8 @@
  * attributes by place. */
 #include "frontend/lua/layer.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 bool layer_is_user(Op op) { return !(op_table[op].flags & (OPF_SOURCE | OPF_INTERNAL)); }
@@ -15,7 +17,39 @@ static void add_tensor(Layer *c, Node *n) {
     c->in[c->n_in++] = n;
 }
 
-/* How many tensors the user gives: weights are made, not given. */
+/* Sums, powers and the like: a number may stand for a tensor. */
+static bool takes_numbers(const Layer *c) {
+    return (c->info->flags & OPF_POINTWISE) && c->info->min_in > 1 && c->info->n_attr == 0;
+}
+
+typedef struct Constant {
+    Layer *c;
+    AttrAny attr;
+    char name[SPEC_NAME + 1];
+    Node *node;
+} Constant;
+
+static void make_constant(void *arg) {
+    Constant *k = arg;
+    Spec *s = spec_of(k->c->L);
+    k->node = graph_op(s->graph, OP_CONSTANT, k->name, (SrcLoc){s->path, k->c->line}, NULL, 0, &k->attr, s->diag);
+}
+
+static void add_number(Layer *c, double v) {
+    Constant k = {.c = c};
+    Diag d = {0};
+    attr_defaults(OP_CONSTANT, &k.attr);
+    if (isnan(v)) v = NAN; /* without its sign, which differs between machines */
+    if (!attr_set(OP_CONSTANT, op_table[OP_CONSTANT].attr, &k.attr, &v, 1, &d))
+        spec_fail(c->L, c->line, "%s: a number: %s", c->info->name, d.text);
+    if (spec_of(c->L)->graph->n_node >= SPEC_NODES)
+        spec_fail(c->L, c->line, "more than %d layers and weights", SPEC_NODES);
+    scope_name(c->L, c->line, "constant", NULL, k.name);
+    spec_guarded(c->L, make_constant, &k);
+    add_tensor(c, k.node);
+}
+
+/* How many tensors the user gives: weights are made, unless all are given. */
 static int wanted_inputs(const OpInfo *info) { return info->flags & OPF_PARAMS ? 1 : info->min_in; }
 
 static void check_inputs(Layer *c) {
@@ -23,8 +57,12 @@ static void check_inputs(Layer *c) {
     bool any = info->max_in > SPEC_INPUTS;
     int want = wanted_inputs(info);
     if (any ? c->n_in >= want : c->n_in == want) return;
-    spec_fail(c->L, c->line, "%s: %s%d tensor%s expected, %d given%s", info->name, any ? "at least " : "", want,
-              want == 1 ? "" : "s", c->n_in, c->n_in == 0 ? " (a method is called with a colon)" : "");
+    if (c->n_in >= info->min_in && c->n_in <= info->max_in) return; /* optional ones, and weights */
+    char more[16] = "";
+    bool optional = !any && !(info->flags & OPF_PARAMS) && info->max_in > want;
+    if (optional) snprintf(more, sizeof more, " to %d", info->max_in);
+    spec_fail(c->L, c->line, "%s: %s%d%s tensor%s expected, %d given%s", info->name, any ? "at least " : "", want, more,
+              want == 1 && !optional ? "" : "s", c->n_in, c->n_in == 0 ? " (a method is called with a colon)" : "");
 }
 
 /* Tensors at the beginning of the stack, then at most one table. Returns the table's index, 0 if there is none. */
@@ -35,6 +73,8 @@ static int read_arguments(Layer *c) {
         Node *n = value_test(L, i);
         if (n) {
             add_tensor(c, n);
+        } else if (lua_type(L, i) == LUA_TNUMBER && takes_numbers(c)) {
+            add_number(c, lua_tonumber(L, i));
         } else if (i == top && lua_type(L, i) == LUA_TTABLE) {
             return i;
         } else {
@@ -57,6 +97,8 @@ static void read_list(Layer *c, int table, lua_Integer n) {
         Node *x = value_test(L, -1);
         if (x && position == 0) {
             add_tensor(c, x);
+        } else if (lua_type(L, -1) == LUA_TNUMBER && takes_numbers(c)) {
+            add_number(c, lua_tonumber(L, -1));
         } else {
             const AttrInfo *info = layer_attr_at(c, ++position);
             if (!info)
@@ -113,7 +155,10 @@ static void make_node(void *arg) {
     SrcLoc loc = {s->path, c->line};
     /* Before the node: it must not stay behind without its schedule. */
     const char *schedule = c->schedule ? arena_strdup(s->arena, c->schedule) : NULL;
-    c->node = graph_op_with_params(s->graph, c->op, c->name, loc, c->in, c->n_in, &c->attr, s->diag);
+    bool all_given = c->n_in > wanted_inputs(c->info);
+    c->node = all_given
+                  ? graph_op(s->graph, c->op, c->name, loc, c->in, c->n_in, &c->attr, s->diag)
+                  : graph_op_with_params(s->graph, c->op, c->name, loc, c->in, c->n_in, &c->attr, s->diag);
     if (c->node) c->node->schedule = schedule;
 }
 

@@ -222,12 +222,16 @@ static void add_base(lua_State *L) {
 
 static void add_language(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"input", spec_input}, {"param", spec_param}, {"scope", spec_scope}, {NULL, NULL}};
+        {"input", spec_input}, {"weight", spec_weight}, {"param", spec_param}, {"scope", spec_scope}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     for (int op = 0; op < OP_COUNT; op++) {
         if (!layer_is_user(op)) continue;
         layer_push(L, op, 0);
         lua_setfield(L, 1, op_table[op].name);
+    }
+    for (int i = 0; block_name(i); i++) {
+        block_push(L, block_name(i), 0);
+        lua_setfield(L, 1, block_name(i));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define OUTPUT_FORM "return y, return { a, b } or return { boxes = b, scores = s }"
+#define PAIR_FORM   "return { { \"boxes\", b }, { \"scores\", s } }"
 
 typedef struct AddOutput {
     Spec *spec;
@@ -39,6 +40,29 @@ static void outputs_list(lua_State *L, lua_Unsigned n) {
         lua_rawgeti(L, 1, (lua_Integer)i);
         output_pop(L, name);
     }
+}
+
+/* { { "boxes", b }, { "scores", s } }: names, in this order. */
+static void outputs_pairs(lua_State *L, lua_Unsigned n) {
+    int line = spec_of(L)->return_line;
+    for (lua_Unsigned i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i);
+        if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) != 2 || lua_rawgeti(L, -1, 1) != LUA_TSTRING)
+            spec_fail(L, line, "each output must be a name and a tensor (" PAIR_FORM "); number %d is not", (int)i);
+        const char *name = lua_tostring(L, -1);
+        if (strlen(name) != lua_rawlen(L, -1)) spec_fail(L, line, "a zero byte in the name of an output");
+        if (strlen(name) > SPEC_NAME)
+            spec_fail(L, line, "an output with a name of more than %d characters", SPEC_NAME);
+        lua_rawgeti(L, -2, 2);
+        output_pop(L, name);
+        lua_pop(L, 2);
+    }
+}
+
+static bool first_is_table(lua_State *L) {
+    bool is = lua_rawgeti(L, 1, 1) == LUA_TTABLE;
+    lua_pop(L, 1);
+    return is;
 }
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -90,6 +114,7 @@ void outputs_add(lua_State *L) {
                   "the spec must return a tensor or a table of them (" OUTPUT_FORM "); it returns %s", spec_what(L, 1));
     lua_Unsigned n = lua_rawlen(L, 1), keys = count_keys(L, SPEC_INPUTS);
     if (keys == 0) spec_fail(L, s->return_line, "the spec must return at least one tensor (" OUTPUT_FORM ")");
-    if (n == keys) outputs_list(L, n);
+    if (n == keys && first_is_table(L)) outputs_pairs(L, n);
+    else if (n == keys) outputs_list(L, n);
     else outputs_named(L);
 }

@@ -49,6 +49,15 @@ static bool source_open(Source *src, const char *path, Diag *d) {
     return ok;
 }
 
+static bool source_copy(Source *src, const char *text, Diag *d) {
+    src->n = strlen(text);
+    if (src->n >= SPEC_FILE) return diag_fail(d, DIAG_SPEC, "a spec of less than %d MB expected", SPEC_FILE >> 20);
+    src->text = mem_alloc(src->n + 1);
+    if (!src->text) return diag_fail(d, DIAG_MACHINE, "out of memory");
+    memcpy(src->text, text, src->n);
+    return true;
+}
+
 /* Steps over a byte order mark and the text of a first line "#!…", as lua does. */
 static void source_skip_head(Source *src) {
     if (src->n >= 3 && memcmp(src->text, "\xef\xbb\xbf", 3) == 0) src->at = 3;
@@ -152,7 +161,8 @@ static void arena_limit(Spec *s) {
     if (s->arena_limited) s->arena->limit = limit;
 }
 
-Graph *spec_load(Arena *a, const char *path, const SpecOptions *o, Diag *d) {
+/* text NULL: it is in the file. */
+static Graph *load(Arena *a, const char *path, const char *text, const SpecOptions *o, Diag *d) {
     Diag own = {0};
     Source src = {0};
     Spec s = {.arena = a, .path = path, .option = o, .diag = &own};
@@ -160,15 +170,23 @@ Graph *spec_load(Arena *a, const char *path, const SpecOptions *o, Diag *d) {
     s.deadline = deadline_after(o->seconds);
     size_t outer_limit = a->limit;
     arena_limit(&s);
-    if (source_open(&src, path, &own)) {
+    if (text ? source_copy(&src, text, &own) : source_open(&src, path, &own)) {
         source_skip_head(&src);
         spec_run(&s, &src);
     }
     mem_free(src.text);
     a->limit = outer_limit;
     if (own.kind == DIAG_NONE) param_check_set(&s);
+    if (own.kind == DIAG_NONE && o->batch > 1 && !s.has_batch)
+        diag_fail(&own, DIAG_USAGE, "--batch %lld: all inputs of %.300s have their whole shape", (long long)o->batch, path);
     if (own.kind == DIAG_NONE) return s.graph;
     clean_text(own.text);
     diag_fail(d, own.kind, "%s", own.text);
     return NULL;
+}
+
+Graph *spec_load(Arena *a, const char *path, const SpecOptions *o, Diag *d) { return load(a, path, NULL, o, d); }
+
+Graph *spec_load_text(Arena *a, const char *name, const char *text, const SpecOptions *o, Diag *d) {
+    return load(a, name, text, o, d);
 }

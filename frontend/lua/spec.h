@@ -11,11 +11,15 @@
  *   name      of the node, and of its weights: NAME.weight, NAME.bias …; conv_1, conv_2 … otherwise
  *   schedule  steps for the kernel that this layer becomes, a string or a list of strings
  * a + b adds; concat { a, b } and a:concat { b } join channels.
+ * Inputs and weights. input { "x", shape = { 4, 3, 32, 32 }, type = "i64" } has its whole shape, batch included, and another
+ * element type. A layer makes its weights; weight { "w", 64, 3, 7, 7, axes = "ochw" } is one as a value, for layers that share
+ * it or a sum: conv(x, w, b, { 64, 7 }). axes: its letters, when they are not those of an activation.
  * Values. x.shape is the list of extents {n, c, …}, x.channels a number, x.name a string.
  * Blocks are Lua functions. scope(name, f, …) calls f(…) and puts "name." before every layer name
  * (not before input names) given inside; scopes nest, and a number is a fine name for an inner one.
  * The result. `return y` (named "output"), `return { a, b }` (output_1, output_2) or
- * `return { boxes = b, scores = s }` (in the order of their names).
+ * `return { boxes = b, scores = s }` (in the order of their names) or `return { { "scores", s }, { "boxes", b } }` (in this
+ * order).
  *
  * The rest of Lua is there but for what reaches outside, hides an error or cannot be bounded in time: no files,
  * modules, coroutines, metatables, pcall, load. An unknown name is an error, not nil. pairs goes in the
@@ -38,5 +42,7 @@ typedef struct SpecOptions {
  * DIAG_FILE when the file cannot be read, DIAG_USAGE for a --set that is wrong or that no param() asked for,
  * DIAG_MACHINE when memory is short. Never jumps to the arena's `oom`. */
 Graph *spec_load(Arena *a, const char *path, const SpecOptions *o, Diag *d);
+/* The same of a spec that is no file; `name` stands for the path in messages. */
+Graph *spec_load_text(Arena *a, const char *name, const char *text, const SpecOptions *o, Diag *d);
 
 #endif

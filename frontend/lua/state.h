@@ -50,6 +50,8 @@ typedef struct Spec {
     /* param.c */
     const char *param[SPEC_PARAMS];
     int n_param;
+
+    bool has_batch; /* an input takes the batch: input.c */
 } Spec;
 
 static inline Spec *spec_of(lua_State *L) { return *(Spec **)lua_getextraspace(L); }
@@ -100,7 +102,12 @@ Node *value_test(lua_State *L, int index);      /* NULL if it is no tensor */
 bool layer_is_user(Op op);                      /* layer.c: whether a spec may write this op */
 void layer_push(lua_State *L, Op op, int line); /* its constructor, called on this line; 0: on the caller's */
 int layer_make(lua_State *L, Op op, int line);  /* the constructor itself: arguments are the whole stack */
+/* block.c: constructors of several layers. Name i of them, NULL after the last; pushes the one of this name, called on
+ * this line as above, or says that there is none. */
+const char *block_name(int i);
+bool block_push(lua_State *L, const char *word, int line);
 int spec_input(lua_State *L);                   /* input.c */
+int spec_weight(lua_State *L);
 int spec_param(lua_State *L);                   /* param.c */
 bool param_check_set(Spec *s);                  /* whether every --set was asked for; else sets the diagnostic */
 int spec_scope(lua_State *L);                   /* scope.c */

@@ -26,9 +26,10 @@ static int push_shape(lua_State *L, const Type *t) {
 }
 
 static int unknown_member(lua_State *L, const char *word) {
-    const char *names[OP_COUNT + 3] = {"shape", "channels", "name"};
+    const char *names[OP_COUNT + 16] = {"shape", "channels", "name"};
     size_t n = 3;
     char near[SPEC_NAME];
+    for (int i = 0; block_name(i); i++) names[n++] = block_name(i);
     for (int op = 0; op < OP_COUNT; op++)
         if (layer_is_user(op)) names[n++] = op_table[op].name;
     return spec_fail(L, 0, "unknown method '%.100s'%s", word, spec_nearest(near, word, names, n));
@@ -49,6 +50,7 @@ static int value_index(lua_State *L) {
         lua_pushstring(L, n->name);
         return 1;
     }
+    if (block_push(L, word, spec_line(L))) return 1;
     int op = op_find(word);
     if (op < 0 || !layer_is_user(op)) return unknown_member(L, word);
     layer_push(L, op, spec_line(L));
@@ -61,6 +63,7 @@ static int value_add(lua_State *L) { return layer_make(L, OP_ADD, 0); }
 static int value_sub(lua_State *L) { return layer_make(L, OP_SUB, 0); }
 static int value_mul(lua_State *L) { return layer_make(L, OP_MUL, 0); }
 static int value_div(lua_State *L) { return layer_make(L, OP_DIV, 0); }
+static int value_pow(lua_State *L) { return layer_make(L, OP_POW, 0); }
 
 /* Lua passes the operand twice. */
 static int value_neg(lua_State *L) {
@@ -84,9 +87,11 @@ static int value_text(lua_State *L) {
 }
 
 void value_register(lua_State *L) {
-    static const luaL_Reg methods[] = {{"__index", value_index}, {"__newindex", value_set},  {"__add", value_add},
-                                       {"__sub", value_sub},     {"__mul", value_mul},       {"__div", value_div},
-                                       {"__unm", value_neg},     {"__tostring", value_text}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", value_index},   {"__newindex", value_set},
+                                       {"__add", value_add},       {"__sub", value_sub},
+                                       {"__mul", value_mul},       {"__div", value_div},
+                                       {"__pow", value_pow},       {"__unm", value_neg},
+                                       {"__tostring", value_text}, {NULL, NULL}};
     luaL_newmetatable(L, VALUE);
     luaL_setfuncs(L, methods, 0);
     lua_pop(L, 1);

@@ -93,25 +93,42 @@ static bool scan_message(const ProtobufCMessageDescriptor *m, Scan s, int depth)
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 
-bool onnx_open(OnnxFile *f, const char *path, Diag *d) {
+static ProtobufCMessage *file_unpack(OnnxFile *f, const char *path, const ProtobufCMessageDescriptor *type,
+                                     const char *what, Diag *d) {
     *f = (OnnxFile){0};
     MapFile *map = mapfile_open(path, d);
-    if (!map) return false;
+    if (!map) return NULL;
+    ProtobufCMessage *message = NULL;
     ProtobufCAllocator allocator = {block_alloc, block_free, f};
     f->size = map->size;
-    bool sane = scan_message(&onnx__model_proto__descriptor, (Scan){map->data, map->data + map->size}, DEPTH);
-    if (sane) f->model = onnx__model_proto__unpack(&allocator, map->size, map->data);
+    bool sane = scan_message(type, (Scan){map->data, map->data + map->size}, DEPTH);
+    if (sane) message = protobuf_c_message_unpack(type, &allocator, map->size, map->data);
     mapfile_close(map);
-    if (f->model) return true;
+    if (message) return message;
     size_t taken = f->taken;
     bool full = f->full, oom = f->oom;
     onnx_close(f);
-    if (oom) return data_oom(d, path, taken);
-    if (full) return data_fail(d, DIAG_FILE, path, "would take more than %d times its size in memory", GROWTH);
-    return data_fail(d, DIAG_FILE, path, "not an ONNX model, or cut short, or damaged");
+    if (oom) data_oom(d, path, taken);
+    else if (full) data_fail(d, DIAG_FILE, path, "would take more than %d times its size in memory", GROWTH);
+    else data_fail(d, DIAG_FILE, path, "not an ONNX %s, or cut short, or damaged", what);
+    return NULL;
+}
+
+bool onnx_open(OnnxFile *f, const char *path, Diag *d) {
+    ProtobufCMessage *message = file_unpack(f, path, &onnx__model_proto__descriptor, "model", d);
+    f->model = (Onnx__ModelProto *)message;
+    return message != NULL;
+}
+
+bool onnx_open_tensor(OnnxFile *f, const char *path, Diag *d) {
+    ProtobufCMessage *message = file_unpack(f, path, &onnx__tensor_proto__descriptor, "tensor", d);
+    f->tensor = (Onnx__TensorProto *)message;
+    return message != NULL;
 }
 
 void onnx_close(OnnxFile *f) {
+    for (int i = 0; i < f->n_data; i++) mapfile_close(f->data[i]);
+    f->n_data = 0;
     while (f->blocks) {
         OnnxBlock *next = f->blocks->next;
         mem_free(f->blocks);

@@ -50,8 +50,13 @@ const char *import_name(Arena *a, const char *name) {
     return s;
 }
 
-/* A name no node has yet; one that many nodes want does not cost more and more. */
-static const char *import_fresh(Import *im, const char *name) {
+const char *import_node_name(const Import *im) {
+    const char *name = im->node->name;
+    return name && *name ? name : im->node->output[0];
+}
+
+/* One that many nodes want does not cost more and more. */
+const char *import_fresh(Import *im, const char *name) {
     const char *wanted = import_name(im->a, name);
     if (graph_find(im->g, wanted)) wanted = arena_printf(im->a, "%s_%d", wanted, im->index + 1);
     return graph_fresh_name(im->g, wanted);
@@ -72,7 +77,7 @@ Value *import_value(Import *im, const char *name) {
     return &im->slot[i];
 }
 
-bool value_is_constant(const Value *v) { return v->tensor || v->constant; }
+bool value_is_constant(const Value *v) { return v->tensor || v->constant || (v->node && v->node->constant); }
 bool value_is_made(const Value *v) { return v->node || value_is_constant(v); }
 
 static const char *text(const char *s) { return s ? s : ""; }
@@ -107,93 +112,6 @@ static bool initializers(Import *im) {
         if (v->tensor) return import_fail(im, DIAG_SPEC, "there are two initialisers '%.100s'", name);
         v->tensor = g->initializer[i];
     }
-    return true;
-}
-
-/* ---- inputs ---------------------------------------------------------------------------------------- */
-
-/* The value of --set NAME=N; 0 when there is none, −1 with a message. */
-static int64_t set_value(Import *im, const char *name) {
-    size_t len = strlen(name);
-    for (int i = 0; i < im->o->n_set; i++) {
-        const char *set = im->o->set[i];
-        if (strncmp(set, name, len) != 0 || set[len] != '=') continue;
-        char *end;
-        long long v = strtoll(set + len + 1, &end, 10);
-        im->set_used[i] = true;
-        if (isdigit((unsigned char)set[len + 1]) && !*end && v >= 1 && v <= 1 << 30) return v;
-        import_fail(im, DIAG_USAGE, "--set %.200s: a whole number from 1 to %d expected", set, 1 << 30);
-        return -1;
-    }
-    return 0;
-}
-
-static bool input_extent(Import *im, const char *input, const Onnx__TensorShapeProto__Dimension *dim, int axis,
-                         int64_t *out) {
-    bool open = dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-    const char *name =
-        dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? text(dim->dim_param) : "";
-    int64_t set = open && *name ? set_value(im, name) : 0;
-    if (set < 0) return false;
-    *out = set ? set : open ? im->o->batch : dim->dim_value;
-    if (open && axis > 0 && !set) {
-        if (!*name)
-            return import_fail(im, DIAG_UNSUPPORTED, "axis %d of input '%.100s' has neither size nor name", axis,
-                               input);
-        return import_fail(im, DIAG_USAGE,
-                           "axis %d of input '%.100s' has the open size '%.100s': give it by --set %.100s=N", axis,
-                           input, name, name);
-    }
-    if (axis == 0 && im->o->batch > 1 && *out != im->o->batch)
-        return import_fail(im, DIAG_USAGE, "the batch of input '%.100s' is %lld, --batch %lld does not fit", input,
-                           (long long)*out, (long long)im->o->batch);
-    return true;
-}
-
-static const char *letters_of(int rank) {
-    static const char *const letters[] = {"n", "nc", "ncw", "nchw", "ncdhw"};
-    return rank >= 2 && rank <= 5 ? letters[rank - 1] : NULL;
-}
-
-static bool import_input(Import *im, const Onnx__ValueInfoProto *from) {
-    const char *name = text(from->name);
-    Value *v = import_value(im, name);
-    if (value_is_constant(v)) return true; /* before IR version 4 initialisers are inputs too */
-    if (!*name || v->node) return import_fail(im, DIAG_SPEC, "there are two inputs '%.100s'", name);
-    const Onnx__TypeProto *t = from->type;
-    if (!t || t->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !t->tensor_type)
-        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' is not a tensor", name);
-    const Onnx__TypeProto__Tensor *tensor = t->tensor_type;
-    if (tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
-        tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16 &&
-        tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16)
-        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has data type %d; float, float16, bfloat16 are known",
-                           name, tensor->elem_type);
-    if (!tensor->shape) return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has no shape", name);
-    if (tensor->shape->n_dim > 5 || !letters_of((int)tensor->shape->n_dim))
-        return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has %zu axes; 2 to 5 are known", name,
-                           tensor->shape->n_dim);
-    int rank = (int)tensor->shape->n_dim;
-    int64_t extent[5];
-    for (int i = 0; i < rank; i++)
-        if (!input_extent(im, name, tensor->shape->dim[i], i, &extent[i])) return false;
-    Type type;
-    Diag why = {0};
-    if (!type_make(&type, letters_of(rank), extent, &why))
-        return import_fail(im, DIAG_SPEC, "input '%.100s': %s", name, why.text);
-    v->node = graph_input(im->g, import_fresh(im, name), (SrcLoc){im->path, 0}, &type, &why);
-    return v->node || import_fail(im, DIAG_SPEC, "input '%.100s': %s", name, why.text);
-}
-
-static bool inputs(Import *im) {
-    for (size_t i = 0; i < im->from->n_input; i++) {
-        im->index = (int)i;
-        if (!import_input(im, im->from->input[i])) return false;
-    }
-    for (int i = 0; i < im->o->n_set; i++)
-        if (!im->set_used[i])
-            return import_fail(im, DIAG_USAGE, "--set %.200s: no input has an open dimension of this name",
-                               im->o->set[i]);
     return true;
 }
 
@@ -233,21 +151,28 @@ static bool node_fits(Import *im, const OnnxOp *op) {
     return true;
 }
 
+static bool fold_node(Import *im, const OnnxOp *op) {
+    if (!node_fits(im, op)) return false;
+    Value *out = import_value(im, im->node->output[0]);
+    if (value_is_made(out)) return import_fail(im, DIAG_SPEC, "'%.100s' is made twice", out->name);
+    out->constant = op->fold(im);
+    im->done[im->index] = true;
+    return out->constant != NULL;
+}
+
+static bool all_constant(Import *im) {
+    for (size_t i = 0; i < im->node->n_input; i++)
+        if (*text(im->node->input[i]) && !value_is_constant(import_value(im, im->node->input[i]))) return false;
+    return true;
+}
+
 /* Constants first, so that a node may look at what follows it (onnx_bias_after). */
 static bool fold_constants(Import *im) {
     for (im->index = 0; im->index < (int)im->from->n_node; im->index++) {
         im->node = im->from->node[im->index];
         const OnnxOp *op = op_of(im->node);
-        bool all = op && op->fold;
-        for (size_t i = 0; all && i < im->node->n_input; i++)
-            all = !*text(im->node->input[i]) || value_is_constant(import_value(im, im->node->input[i]));
-        if (!all) continue;
-        if (!node_fits(im, op)) return false;
-        Value *out = import_value(im, im->node->output[0]);
-        if (value_is_made(out)) return import_fail(im, DIAG_SPEC, "'%.100s' is made twice", out->name);
-        out->constant = op->fold(im);
-        if (!out->constant) return false;
-        im->done[im->index] = true;
+        if (!op || !op->fold || !all_constant(im)) continue;
+        if (!fold_node(im, op)) return false;
     }
     return true;
 }
@@ -263,8 +188,9 @@ static bool convert_all(Import *im) {
             if (*name && !value_is_made(import_value(im, name)))
                 return import_fail(im, DIAG_SPEC, "input '%.100s' is made by no earlier node", name);
         }
-        if (!op->convert) return import_fail(im, DIAG_UNSUPPORTED, "it is known for constants only");
-        if (!op->convert(im)) return false;
+        bool fold = op->fold && all_constant(im);
+        if (!fold && !op->convert) return import_fail(im, DIAG_UNSUPPORTED, "it is known for constants only");
+        if (!(fold ? fold_node(im, op) : op->convert(im))) return false;
     }
     im->node = NULL;
     return true;
@@ -272,8 +198,7 @@ static bool convert_all(Import *im) {
 
 Node *onnx_emit(Import *im, Op op, Node *const *in, int n_in, const AttrAny *attr) {
     Diag why = {0};
-    const char *name = text(im->node->name);
-    name = import_fresh(im, *name ? name : im->node->output[0]);
+    const char *name = import_fresh(im, import_node_name(im));
     Node *n = graph_op(im->g, op, name, (SrcLoc){NULL, 0}, in, n_in, attr, &why);
     if (n) n->loc = (SrcLoc){im->path, im->index + 1};
     else import_fail(im, why.kind, "%s", why.text);
@@ -284,7 +209,7 @@ Node *onnx_weight(Import *im, const char *suffix, const char *letters, const int
     Type type;
     Diag why = {0};
     if (!data) return NULL;
-    const char *name = *text(im->node->name) ? im->node->name : im->node->output[0];
+    const char *name = import_node_name(im);
     if (!type_make(&type, letters, extent, &why)) {
         import_fail(im, DIAG_SPEC, "%s: %s", suffix, why.text);
         return NULL;
@@ -295,7 +220,10 @@ Node *onnx_weight(Import *im, const char *suffix, const char *letters, const int
         import_fail(im, DIAG_SPEC, "%s: %s", suffix, why.text);
         return NULL;
     }
-    Bound bound = {n, data};
+    Const *value = ARENA_NEW(im->a, Const);
+    *value = (Const){.dtype = DT_F32, .rank = type.rank, .n = type_elements(&type), .f = data};
+    node_dims(n, value->dim);
+    Bound bound = {n, value};
     ARENA_PUSH(im->a, im->weight, im->n_weight, im->cap_weight, bound);
     return n;
 }
@@ -314,7 +242,11 @@ static bool outputs(Import *im) {
     for (size_t i = 0; i < im->from->n_output; i++) {
         const char *from = text(im->from->output[i]->name), *name = import_name(im->a, from);
         Value *v = import_value(im, from);
-        if (value_is_constant(v)) return import_fail(im, DIAG_UNSUPPORTED, "output '%.100s' is a constant", from);
+        if (!v->node && value_is_constant(v)) {
+            const Const *c = value_const(im, v);
+            v->node = c ? const_node(im, c) : NULL;
+            if (!v->node) return false;
+        }
         if (!v->node) return import_fail(im, DIAG_SPEC, "output '%.100s' is made by no node", from);
         while (output_taken(im->g, name)) name = arena_printf(im->a, "%s_", name);
         if (!graph_output(im->g, name, v->node, im->d)) return false;
@@ -332,7 +264,30 @@ static bool choose_opset(Import *im, const Onnx__ModelProto *m) {
     return import_fail(im, DIAG_UNSUPPORTED, "opset %lld; 1 to %d are known", (long long)im->opset, OPSET_NEWEST);
 }
 
-static bool import_model(Import *im, const OnnxFile *f, OnnxModel *out) {
+/* What a weight holds, in its element type. */
+static const void *bound_data(Import *im, const Bound *b) {
+    const Const *c = b->value;
+    if (c->f) return c->f;
+    if (c->dtype == DT_I64) return c->i;
+    void *to = const_room(im, dtype_bytes(c->dtype), c->n);
+    for (int64_t i = 0; to && i < c->n; i++)
+        if (c->dtype == DT_I32) ((int32_t *)to)[i] = (int32_t)c->i[i];
+        else ((uint8_t *)to)[i] = (uint8_t)(c->dtype == DT_BOOL ? c->i[i] != 0 : c->i[i]);
+    return to;
+}
+
+static bool bind_weights(Import *im, OnnxModel *out) {
+    out->weight = ARENA_ARRAY(im->a, const void *, im->g->n_node);
+    for (int i = 0; i < im->n_weight; i++) {
+        const Node *n = im->weight[i].node;
+        if (n->id >= im->g->n_node || im->g->node[n->id] != n) continue;
+        out->weight[n->id] = bound_data(im, &im->weight[i]);
+        if (!out->weight[n->id]) return false;
+    }
+    return true;
+}
+
+bool import_model(Import *im, const OnnxFile *f, OnnxModel *out) {
     im->from = f->model->graph;
     if (!im->from) return import_fail(im, DIAG_SPEC, "the model has no graph");
     if (!choose_opset(im, f->model)) return false;
@@ -341,34 +296,12 @@ static bool import_model(Import *im, const OnnxFile *f, OnnxModel *out) {
     im->most = f->size > (SIZE_MAX - CONSTANTS_BASE) / CONSTANTS ? SIZE_MAX : f->size * CONSTANTS + CONSTANTS_BASE;
     im->g = graph_new(im->a, import_name(im->a, text(im->from->name)));
     im->set_used = ARENA_ARRAY(im->a, bool, im->o->n_set);
+    im->shape_used = ARENA_ARRAY(im->a, bool, im->o->n_shape);
     im->done = ARENA_ARRAY(im->a, bool, im->from->n_node);
     values_make(im);
-    if (!initializers(im) || !inputs(im) || !fold_constants(im) || !convert_all(im) || !outputs(im)) return false;
+    if (!initializers(im) || !import_inputs(im) || !fold_constants(im) || !convert_all(im) || !outputs(im))
+        return false;
     graph_remove_dead(im->g);
     out->graph = im->g;
-    out->weight = ARENA_ARRAY(im->a, const float *, im->g->n_node);
-    for (int i = 0; i < im->n_weight; i++) {
-        const Node *n = im->weight[i].node;
-        if (n->id < im->g->n_node && im->g->node[n->id] == n) out->weight[n->id] = im->weight[i].data;
-    }
-    return true;
-}
-
-bool onnx_load(Arena *a, const char *path, const OnnxOptions *o, OnnxModel *out, Diag *d) {
-    OnnxFile file;
-    if (!onnx_open(&file, path, d)) return false;
-    volatile bool good = false, oom = false;
-    jmp_buf outer;
-    memcpy(outer, a->oom, sizeof outer);
-    if (setjmp(a->oom) == 0) {
-        Import *im = ARENA_NEW(a, Import);
-        *im = (Import){.a = a, .path = path, .o = o, .d = d};
-        good = import_model(im, &file, out);
-    } else {
-        oom = true;
-    }
-    memcpy(a->oom, outer, sizeof outer);
-    onnx_close(&file);
-    if (oom) longjmp(a->oom, 1);
-    return good;
+    return bind_weights(im, out);
 }

@@ -48,6 +48,33 @@ bool onnx_attr_is(Import *im, const char *name, const char *otherwise, const cha
 
 /* ---- inputs ---------------------------------------------------------------------------------------- */
 
+bool node_is(const Import *im, const char *op) { return strcmp(im->node->op_type, op) == 0; }
+
+void node_dims(const Node *x, int64_t *dim) {
+    for (int i = 0; i < x->type.rank; i++) dim[i] = x->type.axis[i].extent;
+}
+
+const char *node_shape(Import *im, const Node *x) {
+    int64_t dim[MAX_AXES];
+    node_dims(x, dim);
+    return import_dims(im->a, dim, x->type.rank);
+}
+
+int onnx_axis(Import *im, int64_t a, int rank) {
+    if (a >= -rank && a < rank) return (int)(a < 0 ? a + rank : a);
+    import_fail(im, DIAG_SPEC, "axis %lld of %d", (long long)a, rank);
+    return -1;
+}
+
+bool onnx_has_output(Import *im, int i) {
+    const Onnx__NodeProto *n = im->node;
+    return (size_t)i < n->n_output && n->output[i] && *n->output[i] && import_value(im, n->output[i])->uses;
+}
+
+bool onnx_is_constant(Import *im, int i) {
+    return onnx_has_input(im, i) && value_is_constant(import_value(im, im->node->input[i]));
+}
+
 bool onnx_has_input(const Import *im, int i) {
     return (size_t)i < im->node->n_input && im->node->input[i] && *im->node->input[i];
 }
@@ -55,8 +82,10 @@ bool onnx_has_input(const Import *im, int i) {
 Node *onnx_activation(Import *im, int i) {
     Value *v = onnx_has_input(im, i) ? import_value(im, im->node->input[i]) : NULL;
     if (!v) import_fail(im, DIAG_SPEC, "input %d is missing", i + 1);
-    else if (!v->node) import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' is a constant", v->name);
-    return v ? v->node : NULL;
+    if (!v || v->node) return v ? v->node : NULL;
+    const Const *c = value_const(im, v);
+    v->node = c ? const_node(im, c) : NULL;
+    return v->node;
 }
 
 const Const *onnx_constant(Import *im, int i, const char *what) {
@@ -64,6 +93,24 @@ const Const *onnx_constant(Import *im, int i, const char *what) {
     if (!v) import_fail(im, DIAG_SPEC, "%s is missing", what);
     else if (!value_is_constant(v)) import_fail(im, DIAG_UNSUPPORTED, "%s '%.100s' is not a constant", what, v->name);
     return v && value_is_constant(v) ? value_const(im, v) : NULL;
+}
+
+bool onnx_dims(Import *im, int64_t dim[ONNX_MAX_RANK], int *rank, DType *type) {
+    Value *v = onnx_has_input(im, 0) ? import_value(im, im->node->input[0]) : NULL;
+    if (v && value_is_constant(v) && (!v->node || v->constant)) {
+        const Const *c = value_const(im, v);
+        if (!c) return false;
+        *rank = c->rank;
+        *type = c->dtype;
+        memcpy(dim, c->dim, sizeof c->dim);
+        return true;
+    }
+    const Node *x = onnx_activation(im, 0);
+    if (!x) return false;
+    *rank = x->type.rank;
+    *type = x->type.dtype;
+    node_dims(x, dim);
+    return true;
 }
 
 bool onnx_ints(Import *im, const char *name, int last, int i, const int64_t **v, int *n) {
@@ -92,6 +139,21 @@ bool onnx_result_of(Import *im, const Onnx__NodeProto *node, Node *n) {
 }
 
 bool onnx_result(Import *im, Node *n) { return onnx_result_of(im, im->node, n); }
+
+bool onnx_result_at(Import *im, int i, Node *n) {
+    if (!n) return false;
+    Value *v = import_value(im, im->node->output[i]);
+    if (value_is_made(v)) return import_fail(im, DIAG_SPEC, "'%.100s' is made twice", v->name);
+    v->node = n;
+    return true;
+}
+
+bool onnx_constant_result(Import *im, int i, const Const *c) {
+    Value *v = import_value(im, im->node->output[i]);
+    if (value_is_made(v)) return import_fail(im, DIAG_SPEC, "'%.100s' is made twice", v->name);
+    v->constant = c;
+    return true;
+}
 
 const float *onnx_bias_after(Import *im, int rank, int64_t channels, const Onnx__NodeProto **add) {
     const Value *v = import_value(im, im->node->output[0]);

@@ -10,22 +10,32 @@
 #ifndef LUNETTE_ONNX_ONNX_H
 #define LUNETTE_ONNX_ONNX_H
 
+#include "frontend/data/array.h"
 #include "ir/graph.h"
 
 typedef struct OnnxOptions {
     int64_t batch;          /* ≥ 1 */
     const char *const *set; /* "height=240": the --set arguments */
     int n_set;
+    const char *const *constants; /* "shape=FILE": the --const arguments, inputs that are known: FILE is what data_load
+                                   * reads, or a TensorProto (.pb) */
+    int n_constant;
+    const char *const *shapes; /* "image=1,3,224,224": the --shape arguments */
+    int n_shape;
 } OnnxOptions;
 
 typedef struct OnnxModel {
     Graph *graph;
-    const float **weight; /* [graph->n_node]: data of WEIGHT nodes in the arena, NULL for others */
+    const void **weight; /* [graph->n_node]: data of WEIGHT nodes, of their type, in the arena; NULL for others */
 } OnnxModel;
 
 /* Reads the model into the arena. False with `d`: DIAG_FILE when it cannot be read or is not ONNX, DIAG_SPEC when
  * it is not a valid model, DIAG_UNSUPPORTED with node, op and opset, DIAG_USAGE for --set and --batch. Jumps to the
  * arena's `oom` with nothing left open. */
 bool onnx_load(Arena *a, const char *path, const OnnxOptions *o, OnnxModel *out, Diag *d);
+
+/* Reads one tensor, as ONNX's test suites keep them (input_0.pb: a TensorProto); its data are in the arena. Errors
+ * and the arena's `oom` as above. */
+bool onnx_tensor_load(Arena *a, const char *path, Array *out, Diag *d);
 
 #endif

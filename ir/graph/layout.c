@@ -10,6 +10,9 @@
  * channels, all channels if they are fewer, else a smaller power of two. */
 #include "ir/passes.h"
 
+#include "ir/ops/convtranspose.h"
+#include "ir/ops/move.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -19,12 +22,20 @@ static bool block_fits_group(int64_t block, int64_t in_group) { return in_group 
 
 /* Whether block b of node x keeps the indexes of this user of x affine (or of x itself). */
 static bool block_fits(const Node *user, const Node *x, int64_t b) {
-    if (user->op == OP_CONV) {
-        int64_t groups = user->attr.CONV.groups;
-        if (user == x) return block_fits_group(b, user->attr.CONV.out / groups);
+    if (user->op == OP_CONV || user->op == OP_CONVTRANSPOSE) {
+        bool conv = user->op == OP_CONV;
+        int64_t groups = conv ? user->attr.CONV.groups : user->attr.CONVTRANSPOSE.groups;
+        if (user == x) return block_fits_group(b, type_extent(&x->type, 'c') / groups);
         return user->in[0] != x || block_fits_group(b, type_extent(&x->type, 'c') / groups);
     }
-    if (user->op == OP_CONCAT) {
+    if (user->op == OP_PAD) { /* runs of padded channels start anywhere */
+        int rank = type_plain(&user->type).rank;
+        return b == 1 || (rank > 1 && user->attr.PAD.pads.v[1] == 0 && user->attr.PAD.pads.v[rank + 1] == 0);
+    }
+    if (user->op == OP_SLICE && user != x) return b == 1 || slice_keeps_blocks(user, b);
+    if (user->op == OP_REVERSE && user != x) return b == 1 || !reverse_moves_channels(user);
+    if (user->op == OP_RESIZE) return b == 1 || !resize_moves_channels(user);
+    if (user->op == OP_CONCAT && concat_axis(user) == 1) {
         int64_t offset = 0;
         for (int i = 0; i < user->n_in; i++) {
             if (user == x && offset % b != 0) return false;
@@ -84,31 +95,25 @@ typedef struct Halo {
 
 /* What this node reads around its input: false if nothing. */
 static bool halo_needed(const Node *n, Halo *h) {
+    NodeWindow w;
     *h = (Halo){0};
-    const Dims *kernel, *stride, *dilation;
-    const Pads *pad;
-    static const Dims dense = {3, {1, 1, 1}};
-    if (n->op == OP_CONV) {
-        const CONV_attr *a = &n->attr.CONV;
-        kernel = &a->kernel, stride = &a->stride, dilation = &a->dilation, pad = &a->pad;
-    } else if (n->op == OP_MAXPOOL) {
-        const MAXPOOL_attr *a = &n->attr.MAXPOOL;
-        kernel = &a->kernel, stride = &a->stride, dilation = &a->dilation, pad = &a->pad;
-        h->value = -INFINITY;
-    } else if (n->op == OP_AVGPOOL) {
-        const AVGPOOL_attr *a = &n->attr.AVGPOOL;
-        kernel = &a->kernel, stride = &a->stride, dilation = &dense, pad = &a->pad;
-    } else {
-        return false;
+    if (n->op == OP_CONVTRANSPOSE) {
+        bool some = false;
+        convtranspose_reach(n, h->lo, h->hi);
+        h->n = n->attr.CONVTRANSPOSE.kernel.n;
+        for (int i = 0; i < h->n; i++) some |= h->lo[i] || h->hi[i];
+        return some;
     }
+    if (n->op == OP_MAXUNPOOL || !node_window(n, &w)) return false;
+    if (n->op == OP_MAXPOOL || n->op == OP_MAXPOOLINDEX) h->value = -INFINITY;
     Axis in[MAX_SPATIAL], out[MAX_SPATIAL];
     h->n = type_spatial(&n->in[0]->type, in);
     type_spatial(&n->type, out);
     bool any = false;
     for (int i = 0; i < h->n; i++) {
-        int64_t last =
-            (int64_t)(out[i].extent - 1) * stride->v[i] + (int64_t)(kernel->v[i] - 1) * dilation->v[i] - pad->lo[i];
-        h->lo[i] = pad->lo[i];
+        int64_t span = (int64_t)(w.kernel.v[i] - 1) * w.dilation.v[i];
+        int64_t last = (int64_t)(out[i].extent - 1) * w.stride.v[i] + span - w.pad.lo[i];
+        h->lo[i] = w.pad.lo[i];
         h->hi[i] = last >= in[i].extent ? (int32_t)(last - in[i].extent + 1) : 0;
         any |= h->lo[i] || h->hi[i];
     }
@@ -145,17 +150,27 @@ static Node *insert_relayout(Graph *g, Node *before, Node *x, const char *suffix
 
 /* A copy of x for users that cannot read it as it lies: one that is there already if its halo value fits. */
 static Node *padded_copy(Graph *g, Node *user, Node *x, const Halo *h, int lanes) {
+    bool unblocked = op_table[user->op].flags & OPF_PLAIN;
     for (int i = 0; i < user->id; i++) {
         Node *r = g->node[i];
         if (r->op != OP_RELAYOUT || r->in[0] != x || (type_has_halo(&r->type) && r->type.halo != h->value)) continue;
+        if (unblocked && type_block(&r->type, 'c') > 1) continue;
         type_widen(&r->type, h);
         return r;
     }
     Type plain = type_plain(&x->type), t = x->type;
-    if (x->op == OP_INPUT) t = plain.axis[1].extent < lanes ? plain : type_blocked(&plain, block_choose(g, x, lanes));
+    if (x->op == OP_INPUT) t = plain.axis[1].extent < lanes || unblocked ? plain : type_blocked(&plain, block_choose(g, x, lanes));
     for (int i = 0; i < t.rank; i++) t.axis[i].lo = t.axis[i].hi = 0;
     type_widen(&t, h);
     return insert_relayout(g, user, x, type_has_halo(&t) ? "padded" : "blocked", &t);
+}
+
+/* A copy as plain memory: one that is there already, else a new one. */
+static Node *dense_copy(Graph *g, Node *user, Node *x) {
+    Type plain = type_plain(&x->type);
+    for (int i = 0; i < user->id; i++)
+        if (g->node[i]->op == OP_RELAYOUT && g->node[i]->in[0] == x && type_is_plain(&g->node[i]->type)) return g->node[i];
+    return insert_relayout(g, user, x, "plain", &plain);
 }
 
 /* A copy without blocks: one that is there already, else a new one. */
@@ -175,7 +190,8 @@ static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
 
 /* An input of many channels that a window slides over is read many times: blocked, it stays in the cache. */
 static bool wants_blocks(const Graph *g, const Node *user, int lanes) {
-    if (user->op != OP_CONV && user->op != OP_MAXPOOL && user->op != OP_AVGPOOL) return false;
+    NodeWindow w;
+    if (op_table[user->op].flags & OPF_PLAIN || !node_window(user, &w)) return false;
     const Node *x = user->in[0];
     return x->op == OP_INPUT && type_extent(&x->type, 'c') >= lanes && block_choose(g, x, lanes) > 1;
 }
@@ -206,6 +222,7 @@ static void plain_outputs(Graph *g) {
     for (int i = 0; i < g->n_out; i++) {
         Node *n = g->out[i].node;
         Type plain = type_plain(&n->type);
+        if (type_elements(&plain) == 0) continue;
         bool own = n->op != OP_INPUT && !graph_is_constant(n);  /* a value that a kernel writes … */
         for (int j = 0; j < i; j++) own &= g->out[j].node != n; /* … to one place */
         if (own && type_equal(&plain, &n->type)) continue;
@@ -217,6 +234,7 @@ static void plain_outputs(Graph *g) {
 
 void pass_layout(Graph *g, PassContext *c) {
     int lanes = target_lanes(c->target);
+    graph_cut_panels(g);
     int64_t *block = ARENA_ARRAY(g->arena, int64_t, g->n_node);
     for (int i = 0; i < g->n_node; i++)
         block[i] = can_block(g->node[i]) ? block_choose(g, g->node[i], lanes) : 1;
@@ -228,7 +246,12 @@ void pass_layout(Graph *g, PassContext *c) {
         for (int k = 0; k < n->n_in; k++)
             if (type_block(&n->in[k]->type, 'c') > 1 && reads_plain(n, n->in[k])) n->in[k] = plain_copy(g, n, n->in[k]);
         if (halo_needed(n, &h) || wants_blocks(g, n, lanes)) halo_give(g, n, &h, lanes);
-        if (n->op == OP_CONV || n->op == OP_DENSE) pack_weight(g, n, lanes);
+        if (n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE) pack_weight(g, n, lanes);
+        while (g->node[i] != n) i++;
+    }
+    for (int i = 0; i < g->n_node; i++) { /* halos are known only now */
+        Node *n = g->node[i];
+        if (op_table[n->op].flags & OPF_DENSE && !type_is_plain(&n->in[0]->type)) n->in[0] = dense_copy(g, n, n->in[0]);
         while (g->node[i] != n) i++;
     }
     plain_outputs(g);

@@ -2,6 +2,7 @@
 
 const Pass pass_table[] = {
     {"fold", 'f', pass_fold},
+    {"expand", 'e', pass_expand},
     {"layout", 'l', pass_layout},
     {"fuse", 'g', pass_fuse},
 };

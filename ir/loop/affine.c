@@ -3,6 +3,7 @@
 #include "ir/loop.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 Affine affine_const(int64_t c) { return (Affine){.base = c}; }
 
@@ -114,12 +115,13 @@ Affine affine_linear(Arena *a, const Type *type, const Affine *sub) {
 int64_t affine_dense(const Kernel *k, const Affine *x) {
     int64_t covered = 1, last = 0;
     for (int round = 0; round < x->n; round++) {
-        const Term *next = NULL;
+        const Term *next = NULL; /* by size: a loop that counts down takes the same values */
         for (int i = 0; i < x->n; i++)
-            if (x->term[i].coef > last && (!next || x->term[i].coef < next->coef)) next = &x->term[i];
-        if (!next || next->coef > covered) return 0; /* negative or equal coefficients: not proved */
-        covered += next->coef * (k->var[next->var].extent - 1);
-        last = next->coef;
+            if (llabs(x->term[i].coef) > last && (!next || llabs(x->term[i].coef) < llabs(next->coef))) next = &x->term[i];
+        if (!next) return 0; /* coefficients of equal size: not proved */
+        if (llabs(next->coef) > covered && k->var[next->var].extent > 1) return 0;
+        covered += llabs(next->coef) * (k->var[next->var].extent - 1);
+        last = llabs(next->coef);
     }
     return covered;
 }

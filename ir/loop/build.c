@@ -1,5 +1,6 @@
 /* Making kernels, statements and expressions. */
 #include "ir/loop.h"
+#include "ir/loop/exprmap.h"
 
 #include <assert.h>
 #include <string.h>
@@ -107,6 +108,17 @@ const Expr *expr_load(Kernel *k, int buf, const Affine *sub) {
     return e;
 }
 
+const Expr *expr_load_take(Kernel *k, int buf, const Affine *sub, const TakeIndex *take) {
+    int rank = k->buf[buf].type.rank;
+    bool any = false;
+    for (int i = 0; i < rank; i++) any |= take[i].index != NULL;
+    if (!any) return expr_load(k, buf, sub);
+    Expr *e = ARENA_NEW(k->arena, Expr);
+    *e = (Expr){.kind = EXPR_LOAD, .buf = buf, .sub = subs_copy(k, buf, sub), .n_take = rank};
+    e->take = arena_copy(k->arena, take, sizeof *take * (size_t)rank);
+    return e;
+}
+
 const Expr *expr_index(Arena *a, Affine x) {
     Expr *e = ARENA_NEW(a, Expr);
     *e = (Expr){.kind = EXPR_INDEX, .sub = arena_copy(a, &x, sizeof x)};
@@ -136,6 +148,37 @@ static const struct {
 
 int fn_args(Fn fn) { return fns[fn].args; }
 const char *fn_name(Fn fn) { return fns[fn].name; }
+
+int expr_operands(const Expr *e, const Expr *operand[MAX_AXES]) {
+    int n = 0;
+    for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) operand[n++] = e->arg[i];
+    for (int i = 0; e->kind == EXPR_LOAD && i < e->n_take; i++)
+        if (e->take[i].index) operand[n++] = e->take[i].index;
+    return n;
+}
+
+static bool node_moves(ExprMap *seen, const Kernel *k, const Expr *e, int var) {
+    if ((*exprmap_at(seen, e))++) return false;
+    bool one = e->kind == EXPR_INDEX || e->kind == EXPR_TABLE;
+    int subs = e->kind == EXPR_LOAD ? k->buf[e->buf].type.rank : one ? 1 : 0;
+    for (int i = 0; i < subs; i++)
+        if (affine_coef(&e->sub[i], var) != 0) return true;
+    const Expr *operand[MAX_AXES];
+    int n = expr_operands(e, operand);
+    for (int i = 0; i < n; i++)
+        if (node_moves(seen, k, operand[i], var)) return true;
+    return false;
+}
+
+bool expr_moves(Arena *a, const Kernel *k, const Expr *e, int var) {
+    ExprMap seen = {.arena = a};
+    return node_moves(&seen, k, e, var);
+}
+
+bool stmt_moves(const Kernel *k, const Stmt *s) {
+    return s->op == STORE_SET && s->value->kind == EXPR_LOAD &&
+           k->buf[s->buf].type.dtype == k->buf[s->value->buf].type.dtype;
+}
 
 /* ---- tasks --------------------------------------------------------------------------------- */
 

@@ -81,7 +81,7 @@ static bool parse_store_op(Lexer *l, StoreOp *op) {
 static bool parse_store(Parser *p, const char *name, Stmt **out) {
     int buf = parse_find_buf(p, name);
     if (buf < 0) return lex_fail(p->l, "no buffer '%.80s' here", name);
-    const Affine *sub = parse_subs(p, name, p->k->buf[buf].type.rank);
+    const Affine *sub = parse_subs(p, name, p->k->buf[buf].type.rank, NULL);
     StoreOp op = STORE_SET;
     if (!sub || !parse_store_op(p->l, &op)) return false;
     const Expr *value = parse_value(p);

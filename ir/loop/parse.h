@@ -48,8 +48,13 @@ typedef struct Parser {
 /* A buffer that can be named here (a parameter, or alive), −1 if there is none. */
 int parse_find_buf(const Parser *p, const char *name);
 bool parse_affine(Parser *p, Affine *out);
-/* "[sub, …]" with n subscripts; NULL after an error. `name` is for the message. */
-const Affine *parse_subs(Parser *p, const char *name, int n);
+/* "[sub, …]" with n subscripts; NULL after an error. `name` is for the message. `takes` (one a subscript, cleared by
+ * the caller) is where indirect parts go, NULL where there cannot be any. */
+typedef struct TakeText {
+    Sized index; /* .e NULL: none */
+    int64_t limit;
+} TakeText;
+const Affine *parse_subs(Parser *p, const char *name, int n, TakeText *takes);
 Sized parse_expr(Parser *p);
 /* The value of a store, up to its ';': an expression and perhaps "with t0 = …, t1 = …". */
 const Expr *parse_value(Parser *p);

@@ -50,13 +50,31 @@ static bool affine_small(const Parser *p, const Affine *x) {
     return true;
 }
 
-bool parse_affine(Parser *p, Affine *out) {
+/* No word is reserved: a loop may be called take. */
+static bool at_take(const Lexer *l) {
+    Lexer ahead = *l;
+    return lex_take(&ahead, "take") && lex_is(&ahead, "(");
+}
+
+/* take(index, limit) */
+static bool parse_take(Parser *p, bool minus, TakeText *take) {
+    Lexer *l = p->l;
+    if (!take) return lex_fail(l, "take(…) stands in the subscripts of loads from buffers only");
+    if (minus || take->index.e) return lex_fail(l, "a subscript has one take(…), which is added");
+    lex_next(l);
+    if (!lex_want(l, "(")) return false;
+    take->index = parse_expr(p);
+    return take->index.e && lex_want(l, ",") && lex_int(l, 1, MAX_TAKE, &take->limit) && lex_want(l, ")");
+}
+
+/* An affine form and, where `take` is given, perhaps a take(…) among its terms. */
+static bool parse_terms(Parser *p, Affine *out, TakeText *take) {
     Lexer *l = p->l;
     *out = affine_const(0);
     bool minus = lex_take(l, "-");
     for (;;) {
-        Affine term;
-        if (!affine_term(p, minus, &term)) return false;
+        Affine term = affine_const(0);
+        if (at_take(l) ? !parse_take(p, minus, take) : !affine_term(p, minus, &term)) return false;
         *out = affine_add(p->arena, *out, term);
         if (!affine_small(p, out)) return lex_fail(l, "the numbers of this subscript are too large");
         if (lex_take(l, "+")) minus = false;
@@ -65,12 +83,15 @@ bool parse_affine(Parser *p, Affine *out) {
     }
 }
 
-const Affine *parse_subs(Parser *p, const char *name, int n) {
+bool parse_affine(Parser *p, Affine *out) { return parse_terms(p, out, NULL); }
+
+const Affine *parse_subs(Parser *p, const char *name, int n, TakeText *takes) {
     Affine sub[MAX_AXES];
     int found = 0;
     if (!lex_want(p->l, "[")) return NULL;
     while (!lex_is(p->l, "]")) {
-        if (found == MAX_AXES || (found && !lex_want(p->l, ",")) || !parse_affine(p, &sub[found])) {
+        if (found == MAX_AXES || (found && !lex_want(p->l, ",")) ||
+            !parse_terms(p, &sub[found], takes ? &takes[found] : NULL)) {
             lex_fail(p->l, "']' expected");
             return NULL;
         }
@@ -89,6 +110,12 @@ static const Sized no_expr = {NULL, 0};
 
 static Sized leaf(const Expr *e) { return (Sized){e, 1}; }
 
+/* Room for one more node above operands of this depth. */
+static bool may_grow(Parser *p, int depth) {
+    if (depth >= MAX_EXPR_DEPTH) return lex_fail(p->l, "the expression is more than %d deep", MAX_EXPR_DEPTH);
+    return p->n_calls++ < MAX_CALLS || lex_fail(p->l, "more than %d functions and operators in one store", MAX_CALLS);
+}
+
 static Sized make_call(Parser *p, Fn fn, const Sized *arg) {
     const Expr *e[4] = {NULL};
     int depth = 0;
@@ -96,15 +123,19 @@ static Sized make_call(Parser *p, Fn fn, const Sized *arg) {
         e[i] = arg[i].e;
         if (arg[i].depth > depth) depth = arg[i].depth;
     }
-    if (depth >= MAX_EXPR_DEPTH) {
-        lex_fail(p->l, "the expression is more than %d deep", MAX_EXPR_DEPTH);
-        return no_expr;
-    }
-    if (p->n_calls++ == MAX_CALLS) {
-        lex_fail(p->l, "more than %d functions and operators in one store", MAX_CALLS);
-        return no_expr;
-    }
+    if (!may_grow(p, depth)) return no_expr;
     return (Sized){expr_call(p->arena, fn, e[0], e[1], e[2], e[3]), depth + 1};
+}
+
+static Sized make_load(Parser *p, int buf, const Affine *sub, const TakeText *takes) {
+    TakeIndex take[MAX_AXES] = {{NULL, 0}};
+    int depth = 0;
+    for (int i = 0; i < p->k->buf[buf].type.rank; i++) {
+        take[i] = (TakeIndex){takes[i].index.e, takes[i].limit};
+        if (takes[i].index.depth > depth) depth = takes[i].index.depth;
+    }
+    if (depth > 0 && !may_grow(p, depth)) return no_expr;
+    return (Sized){expr_load_take(p->k, buf, sub, take), depth + 1};
 }
 
 /* The token as the nearest float32. The lexer's double would round twice. */
@@ -190,12 +221,13 @@ static Sized parse_load(Parser *p, const char *name) {
     const Affine *sub;
     int buf = p->k ? parse_find_buf(p, name) : -1;
     if (buf >= 0) {
-        sub = parse_subs(p, name, p->k->buf[buf].type.rank);
-        return sub ? leaf(expr_load(p->k, buf, sub)) : no_expr;
+        TakeText takes[MAX_AXES] = {{no_expr, 0}};
+        sub = parse_subs(p, name, p->k->buf[buf].type.rank, takes);
+        return sub ? make_load(p, buf, sub, takes) : no_expr;
     }
     for (int i = 0; p->k && i < p->k->n_table; i++) {
         if (strcmp(p->k->table[i].name, name) != 0) continue;
-        sub = parse_subs(p, name, 1);
+        sub = parse_subs(p, name, 1, NULL);
         return sub ? leaf(expr_table(p->arena, i, *sub)) : no_expr;
     }
     lex_fail(p->l, "no buffer or table '%.80s' here", name);

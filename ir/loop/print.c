@@ -36,10 +36,11 @@ static bool falls(const Affine *x) {
 
 /* Terms from the outermost loop to the innermost: the order of variable numbers in a parsed kernel.
  * The constant comes last: 16*O + o - 1; but 46 - c. */
-static void print_affine(Printer *p, const Affine *x) {
+static void print_terms(Printer *p, const Affine *x, bool first) {
     int done = -1; /* deepest printed */
-    bool base_first = x->base > 0 && falls(x), first = !base_first;
+    bool base_first = first && x->base > 0 && falls(x);
     if (base_first) print_coef(p->t, x->base, NULL, true);
+    first &= !base_first;
     for (int i = 0; i < x->n; i++) {
         int next = -1;
         for (int j = 0; j < x->n; j++) {
@@ -54,11 +55,24 @@ static void print_affine(Printer *p, const Affine *x) {
     if (first || (x->base && !base_first)) print_coef(p->t, x->base, NULL, first);
 }
 
-static void print_access(Printer *p, const char *name, const Affine *sub, int n) {
+static void print_affine(Printer *p, const Affine *x) { print_terms(p, x, true); }
+
+static void print_expr(Printer *p, const Expr *e, int level);
+
+/* take(index, limit) + 4*h - 1 */
+static void print_take(Printer *p, const TakeIndex *take, const Affine *x) {
+    text_add(p->t, "take(");
+    print_expr(p, take->index, 1);
+    text_add(p->t, ", %lld)", (long long)take->limit);
+    print_terms(p, x, false);
+}
+
+static void print_access(Printer *p, const char *name, const Affine *sub, const TakeIndex *take, int n) {
     text_add(p->t, "%s[", name);
     for (int i = 0; i < n; i++) {
         if (i) text_add(p->t, ", ");
-        print_affine(p, &sub[i]);
+        if (take && take[i].index) print_take(p, &take[i], &sub[i]);
+        else print_affine(p, &sub[i]);
     }
     text_add(p->t, "]");
 }
@@ -106,27 +120,30 @@ static void print_call(Printer *p, const Expr *e) {
 static void print_node(Printer *p, const Expr *e) {
     switch (e->kind) {
     case EXPR_CONST: text_add_float(p->t, e->value); break;
-    case EXPR_LOAD: print_access(p, p->k->buf[e->buf].name, e->sub, p->k->buf[e->buf].type.rank); break;
+    case EXPR_LOAD: print_access(p, p->k->buf[e->buf].name, e->sub, e->take, p->k->buf[e->buf].type.rank); break;
     case EXPR_INDEX:
         text_add(p->t, "index(");
         print_affine(p, e->sub);
         text_add(p->t, ")");
         break;
-    case EXPR_TABLE: print_access(p, p->k->table[e->buf].name, e->sub, 1); break;
+    case EXPR_TABLE: print_access(p, p->k->table[e->buf].name, e->sub, NULL, 1); break;
     case EXPR_CALL: print_call(p, e); break;
     }
 }
 
 static void count_uses(Printer *p, const Expr *e) {
-    if (e->kind != EXPR_CALL) return;
-    if ((*exprmap_at(&p->uses, e))++) return;
-    for (int i = 0; i < fn_args(e->fn); i++) count_uses(p, e->arg[i]);
+    const Expr *operand[MAX_AXES];
+    int n = expr_operands(e, operand);
+    if (n == 0 || (*exprmap_at(&p->uses, e))++) return;
+    for (int i = 0; i < n; i++) count_uses(p, operand[i]);
 }
 
-/* Names what is used more than once, arguments before their users. */
+/* Names what is used more than once, operands before their users. */
 static void bind_shared(Printer *p, const Expr *e) {
-    if (e->kind != EXPR_CALL || *exprmap_at(&p->uses, e) < 0) return;
-    for (int i = 0; i < fn_args(e->fn); i++) bind_shared(p, e->arg[i]);
+    const Expr *operand[MAX_AXES];
+    int n = expr_operands(e, operand);
+    if (n == 0 || *exprmap_at(&p->uses, e) < 0) return;
+    for (int i = 0; i < n; i++) bind_shared(p, operand[i]);
     int *uses = exprmap_at(&p->uses, e);
     if (*uses < 2) return;
     *uses = -1 - p->n_bound;
@@ -141,7 +158,7 @@ static void print_store(Printer *p, const Stmt *s) {
     p->n_bound = 0;
     count_uses(p, s->value);
     bind_shared(p, s->value);
-    print_access(p, p->k->buf[s->buf].name, s->sub, p->k->buf[s->buf].type.rank);
+    print_access(p, p->k->buf[s->buf].name, s->sub, NULL, p->k->buf[s->buf].type.rank);
     text_add(p->t, " %s ", ops[s->op]);
     print_expr(p, s->value, 1);
     for (int i = 0; i < p->n_bound; i++) {

@@ -9,8 +9,9 @@
 void expr_collect(Arena *a, const Expr *e, ExprList *out) {
     for (int i = 0; i < out->n; i++)
         if (out->v[i] == e) return;
-    if (e->kind == EXPR_CALL)
-        for (int i = 0; i < fn_args(e->fn); i++) expr_collect(a, e->arg[i], out);
+    const Expr *operand[MAX_AXES];
+    int n = expr_operands(e, operand);
+    for (int i = 0; i < n; i++) expr_collect(a, operand[i], out);
     ARENA_PUSH(a, out->v, out->n, out->cap, e);
 }
 
@@ -25,11 +26,11 @@ void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out) {
         for (int i = 0; i < nodes.n; i++) {
             const Expr *e = nodes.v[i];
             if (e->kind != EXPR_LOAD || (buf >= 0 && e->buf != buf)) continue;
-            Access x = {s, e->sub, e->buf, false};
+            Access x = {s, e->sub, e->take, e->buf, false};
             ARENA_PUSH(a, out->v, out->n, out->cap, x);
         }
         if (buf < 0 || s->buf == buf) {
-            Access x = {s, s->sub, s->buf, true};
+            Access x = {s, s->sub, NULL, s->buf, true};
             ARENA_PUSH(a, out->v, out->n, out->cap, x);
         }
     }
@@ -54,6 +55,33 @@ static bool axis_apart(const Kernel *k, const Affine *x, const Affine *y, int64_
     return above > hi;
 }
 
+enum { MAX_RESIDUES = 512 };
+
+/* Which residues modulo `unit` the form takes. */
+static void residues(const Kernel *k, const Affine *x, int64_t unit, bool set[MAX_RESIDUES]) {
+    memset(set, 0, MAX_RESIDUES * sizeof *set);
+    set[(x->base % unit + unit) % unit] = true;
+    for (int i = 0; i < x->n; i++) {
+        int64_t step = (x->term[i].coef % unit + unit) % unit, n = k->var[x->term[i].var].extent;
+        bool with[MAX_RESIDUES] = {false};
+        if (step == 0) continue;
+        for (int64_t r = 0; r < unit; r++)
+            for (int64_t v = 0; set[r] && v < n && v < unit; v++) with[(r + v * step) % unit] = true;
+        memcpy(set, with, sizeof with);
+    }
+}
+
+/* No residue modulo `unit` is taken by both: 5w + 2r, r < 3, and 5w + 2r + 1, r < 2. */
+static bool residues_apart(const Kernel *k, const Affine *x, const Affine *y, int64_t unit) {
+    bool p[MAX_RESIDUES], q[MAX_RESIDUES];
+    if (unit < 2 || unit > MAX_RESIDUES) return false;
+    residues(k, x, unit, p);
+    residues(k, y, unit, q);
+    for (int64_t r = 0; r < unit; r++)
+        if (p[r] && q[r]) return false;
+    return true;
+}
+
 bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y) {
     for (int i = 0; i < k->buf[x->buf].type.rank; i++) {
         const Affine *side[2] = {&x->sub[i], &y->sub[i]};
@@ -62,6 +90,7 @@ bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y) {
             for (int j = 0; j < side[s]->n; j++) {
                 int64_t c = side[s]->term[j].coef;
                 if (axis_apart(k, side[0], side[1], c < 0 ? -c : c)) return true;
+                if (residues_apart(k, side[0], side[1], c < 0 ? -c : c)) return true;
             }
     }
     return false;
@@ -106,6 +135,17 @@ static const Affine *subs_rewrite(Rewrite *r, int *buf, const Affine *sub, int r
     return sub;
 }
 
+static const Expr *expr_rewrite(Rewrite *r, const Expr *e, Memo **memo);
+
+static const TakeIndex *take_rewrite(Rewrite *r, const Expr *e, Memo **memo) {
+    TakeIndex *take = ARENA_ARRAY(r->k->arena, TakeIndex, e->n_take);
+    for (int i = 0; i < e->n_take; i++) {
+        take[i] = e->take[i];
+        if (take[i].index) take[i].index = expr_rewrite(r, take[i].index, memo);
+    }
+    return take;
+}
+
 static const Expr *expr_rewrite(Rewrite *r, const Expr *e, Memo **memo) {
     for (const Memo *m = *memo; m; m = m->next)
         if (m->from == e) return m->to;
@@ -113,7 +153,10 @@ static const Expr *expr_rewrite(Rewrite *r, const Expr *e, Memo **memo) {
     Expr *c = arena_copy(a, e, sizeof *e);
     switch (e->kind) {
     case EXPR_CONST: break;
-    case EXPR_LOAD: c->sub = subs_rewrite(r, &c->buf, e->sub, r->k->buf[e->buf].type.rank); break;
+    case EXPR_LOAD:
+        c->sub = subs_rewrite(r, &c->buf, e->sub, r->k->buf[e->buf].type.rank);
+        if (e->take) c->take = take_rewrite(r, e, memo);
+        break;
     case EXPR_INDEX:
     case EXPR_TABLE: c->sub = subs_rewrite(r, NULL, e->sub, 1); break;
     case EXPR_CALL:
@@ -171,11 +214,26 @@ static Affine affine_part(Arena *a, const Affine *x, const bool *bound, bool inn
     return (Affine){inner ? x->base : 0, n, t};
 }
 
+static int64_t common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+Affine tile_inside(Kernel *k, const Tile *t, int axis, Affine sub) {
+    Affine inner = affine_add(k->arena, sub, affine_scale(k->arena, t->outer[axis], -1)), quotient, none;
+    affine_divmod(k, affine_offset(inner, -t->lo[axis]), t->step[axis], &quotient, &none);
+    return quotient;
+}
+
 bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile *tile, Diag *d) {
     Arena *a = k->arena;
     const bool *bound = vars_bound(a, k, body);
     for (int i = 0; i < k->buf[buf].type.rank; i++) {
-        int64_t lo = 0, hi = 0;
+        int64_t lo = 0, hi = 0, step = 0;
         for (int j = 0; j < list->n; j++) {
             const Affine *x = &list->v[j].sub[i];
             Affine outer = affine_part(a, x, bound, false), inner = affine_part(a, x, bound, true);
@@ -185,11 +243,14 @@ bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile 
                                  k->buf[buf].name, k->buf[buf].type.axis[i].letter);
             int64_t l, h;
             affine_range(k, &inner, &l, &h);
+            for (int t = 0; t < inner.n; t++) step = common_divisor(step, inner.term[t].coef);
+            if (j > 0) step = common_divisor(step, l - lo);
             if (j == 0 || l < lo) lo = l;
             if (j == 0 || h > hi) hi = h;
         }
         tile->lo[i] = lo;
-        tile->extent[i] = hi - lo + 1;
+        tile->step[i] = step ? step : 1;
+        tile->extent[i] = (hi - lo) / tile->step[i] + 1;
     }
     return true;
 }

@@ -8,6 +8,7 @@
 typedef struct Access {
     const Stmt *stmt; /* the store it belongs to */
     const Affine *sub;
+    const TakeIndex *take; /* of an indirect load, NULL of any other access */
     int buf;
     bool write; /* the store's target; += and max= read it as well */
 } Access;
@@ -53,14 +54,16 @@ Stmt *stmt_rewrite(Rewrite *r, const Stmt *body);
 Stmt *stmt_fresh(Kernel *k, const Stmt *body);
 
 /* The part of a buffer that a statement list touches while the loops outside it stand still:
- * sub[i] = outer[i] + lo[i] + (0 … extent[i]−1). */
+ * sub[i] = outer[i] + lo[i] + step[i]·(0 … extent[i]−1). */
 typedef struct Tile {
     Affine outer[MAX_AXES];
-    int64_t lo[MAX_AXES], extent[MAX_AXES];
+    int64_t lo[MAX_AXES], extent[MAX_AXES], step[MAX_AXES];
 } Tile;
 
 /* The tile that all these accesses share; false with a message if their outer parts differ. */
 bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile *tile, Diag *d);
+/* Where in the tile a subscript of this axis lies: (sub − outer − lo) / step. */
+Affine tile_inside(Kernel *k, const Tile *t, int axis, Affine sub);
 /* A REG buffer for it: the axes of extent above 1 (or one of extent 1), with the buffer's letters;
  * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this
  * extent first. −1 with a message if it would be too large or have too many axes. */

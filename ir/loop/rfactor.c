@@ -32,8 +32,7 @@ static const Affine *factor_sub(Kernel *k, const Factor *f, const Affine *sub, A
     out[0] = which;
     for (int i = 1; i < rank; i++) {
         int axis = f->axis_of[i];
-        Affine inner = affine_add(a, sub[axis], affine_scale(a, f->tile.outer[axis], -1));
-        out[i] = affine_offset(inner, -f->tile.lo[axis]);
+        out[i] = tile_inside(k, &f->tile, axis, sub[axis]);
     }
     return out;
 }
@@ -102,7 +101,7 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
             return NULL;
         }
     AccessList target = {0};
-    Access t = {store, store->sub, store->buf, true};
+    Access t = {store, store->sub, NULL, store->buf, true};
     ARENA_PUSH(k->arena, target.v, target.n, target.cap, t);
     if (!tile_of(k, loop->body, &target, f->buf, &f->tile, d)) return NULL;
     f->reg = tile_register(k, f->buf, &f->tile, "part", f->k, f->axis_of, d);

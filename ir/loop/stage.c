@@ -9,7 +9,7 @@
  * The part of the buffer that one iteration of the loop touches is kept in a register tile. It is
  * copied in first unless the first statement sets all of it, and copied out last unless the last
  * statement does, which then stores to the buffer itself. Legal when all uses in the loop move together
- * with the loops outside. */
+ * with the loops outside, are affine, and the buffer holds f32. */
 #include "ir/loop/rewrite.h"
 
 #include <string.h>
@@ -28,8 +28,7 @@ static const Affine *stage_sub(Kernel *k, const Stage *s, const Affine *sub) {
     Affine *out = ARENA_ARRAY(a, Affine, rank);
     for (int i = 0; i < rank; i++) {
         int axis = s->axis_of[i];
-        Affine inner = affine_add(a, sub[axis], affine_scale(a, s->tile.outer[axis], -1));
-        out[i] = affine_offset(inner, -s->tile.lo[axis]);
+        out[i] = tile_inside(k, &s->tile, axis, sub[axis]);
     }
     return out;
 }
@@ -58,7 +57,8 @@ static Stmt *stage_copy(Kernel *k, const Stage *s, const Access *like, bool in) 
         const char *name = inner.n == 1 ? k->var[inner.term[0].var].name : copy_name(k, reg->axis[i].letter);
         var[i] = kernel_add_var(k, name, reg->axis[i].extent);
         reg_sub[i] = affine_var(a, var[i]);
-        sub[s->axis_of[i]] = affine_add(a, sub[s->axis_of[i]], reg_sub[i]);
+        Affine step = affine_scale(a, reg_sub[i], s->tile.step[s->axis_of[i]]);
+        sub[s->axis_of[i]] = affine_add(a, sub[s->axis_of[i]], step);
     }
     Stmt *body = in ? stmt_store(k, s->reg, reg_sub, STORE_SET, expr_load(k, s->buf, sub))
                     : stmt_store(k, s->buf, sub, STORE_SET, expr_load(k, s->reg, reg_sub));
@@ -70,7 +70,7 @@ static bool sets_tile(Kernel *k, const Stage *s, const Stmt *store) {
     if (store->kind != STMT_STORE || store->op != STORE_SET || store->buf != s->buf) return false;
     bool *used = ARENA_ARRAY(k->arena, bool, k->n_var);
     for (int i = 0; i < k->buf[s->buf].type.rank; i++) {
-        Affine inner = affine_add(k->arena, store->sub[i], affine_scale(k->arena, s->tile.outer[i], -1));
+        Affine inner = tile_inside(k, &s->tile, i, store->sub[i]);
         if (affine_dense(k, &inner) != s->tile.extent[i]) return false;
         for (int j = 0; j < store->sub[i].n; j++) { /* a loop in two axes covers a diagonal only */
             int var = store->sub[i].term[j].var;
@@ -147,12 +147,22 @@ static bool ends_direct(Kernel *k, const Stage *s, const Stmt *body, const Stmt 
     return times == elements; /* and all of them are set: so each once */
 }
 
+static bool may_stage(const Kernel *k, const Stage *s, const AccessList *list, Diag *d) {
+    const Buf *b = &k->buf[s->buf];
+    if (b->type.dtype != DT_F32)
+        return diag_fail(d, DIAG_SPEC, "%s holds %s, a register f32", b->name, dtype_name(b->type.dtype));
+    for (int i = 0; i < list->n; i++)
+        if (list->v[i].take)
+            return diag_fail(d, DIAG_SPEC, "%s is read at places that are known at run time only (take)", b->name);
+    return true;
+}
+
 static Stmt *stage_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     Stage *s = ctx;
     AccessList list = {0};
     accesses_collect(k->arena, loop->body, s->buf, &list);
     if (list.n == 0) return loop; /* a loop of that name that has nothing to do with the buffer */
-    if (!tile_of(k, loop->body, &list, s->buf, &s->tile, d)) return NULL;
+    if (!may_stage(k, s, &list, d) || !tile_of(k, loop->body, &list, s->buf, &s->tile, d)) return NULL;
     s->reg = tile_register(k, s->buf, &s->tile, s->reg_name, 0, s->axis_of, d);
     if (s->reg < 0) return NULL;
     const Stmt *first = list.v[0].stmt, *last = list.v[list.n - 1].stmt;

@@ -144,33 +144,43 @@ static bool check_live(Walk *w, const char *what, const Affine *x) {
     return true;
 }
 
-static bool check_sub(Walk *w, const char *what, const Affine *x, int64_t extent, char axis) {
+/* x, and up to `more` above it */
+static bool check_sub(Walk *w, const char *what, const Affine *x, int64_t more, int64_t extent, char axis) {
     int64_t lo, hi;
     if (!check_live(w, what, x)) return false;
     affine_range(w->k, x, &lo, &hi);
+    hi += more;
     if (lo < 0 || hi >= extent)
         return verify_fail(w->k, w->d, "a subscript of %s along axis %c runs over %lld … %lld, the extent is %lld",
                            what, axis, (long long)lo, (long long)hi, (long long)extent);
     return true;
 }
 
-static bool check_access(Walk *w, int buf, const Affine *sub) {
+/* take: what an indirect load adds to the subscripts. */
+static bool check_access(Walk *w, int buf, const Affine *sub, const TakeIndex *take) {
     if (buf < 0 || buf >= w->k->n_buf || !w->buf_live[buf])
         return verify_fail(w->k, w->d, "a buffer is used outside its life");
     const Buf *b = &w->k->buf[buf];
-    for (int i = 0; i < b->type.rank; i++)
-        if (!check_sub(w, b->name, &sub[i], b->type.axis[i].extent, b->type.axis[i].letter)) return false;
+    if (take && b->kind != BUF_IN)
+        return verify_fail(w->k, w->d, "%s is no input: only inputs are loaded indirectly", b->name);
+    for (int i = 0; i < b->type.rank; i++) {
+        int64_t more = take && take[i].index ? take[i].limit - 1 : 0;
+        if (more < 0 || more >= MAX_TAKE)
+            return verify_fail(w->k, w->d, "the limit of take(…) along axis %c of %s is not in 1 … 2^24",
+                               b->type.axis[i].letter, b->name);
+        if (!check_sub(w, b->name, &sub[i], more, b->type.axis[i].extent, b->type.axis[i].letter)) return false;
+    }
     return true;
 }
 
 static bool check_expr(Walk *w, const Expr *e) {
     switch (e->kind) {
     case EXPR_CONST: return true;
-    case EXPR_LOAD: return check_access(w, e->buf, e->sub);
+    case EXPR_LOAD: return check_access(w, e->buf, e->sub, e->take);
     case EXPR_INDEX: return check_live(w, "index", e->sub);
     case EXPR_TABLE:
         if (e->buf < 0 || e->buf >= w->k->n_table) return verify_fail(w->k, w->d, "a table that is not there");
-        return check_sub(w, w->k->table[e->buf].name, e->sub, w->k->table[e->buf].n, 'i');
+        return check_sub(w, w->k->table[e->buf].name, e->sub, 0, w->k->table[e->buf].n, 'i');
     case EXPR_CALL: return true;
     }
     return false;
@@ -189,10 +199,13 @@ static bool check_store(Walk *w, const Stmt *s) {
         const Expr *e = nodes.v[i];
         if (!check_expr(w, e) || (e->kind == EXPR_LOAD && !check_set(w, e->buf))) return false;
     }
-    if (!check_access(w, s->buf, s->sub) || (s->op != STORE_SET && !check_set(w, s->buf))) return false;
+    if (!check_access(w, s->buf, s->sub, NULL) || (s->op != STORE_SET && !check_set(w, s->buf))) return false;
     w->buf_set[s->buf] = true;
     if (w->k->buf[s->buf].kind == BUF_IN)
         return verify_fail(w->k, w->d, "a store to the input %s", w->k->buf[s->buf].name);
+    if (w->k->buf[s->buf].type.dtype != DT_F32 && s->op != STORE_SET)
+        return verify_fail(w->k, w->d, "%s holds %s: += and max= are for f32", w->k->buf[s->buf].name,
+                           dtype_name(w->k->buf[s->buf].type.dtype));
     return true;
 }
 
@@ -229,6 +242,9 @@ static bool check_list(Walk *w, const Stmt *s, bool par_may) {
         case STMT_ALLOC:
             if (s->buf < w->k->n_param || s->buf >= w->k->n_buf || w->buf_seen[s->buf])
                 return verify_fail(w->k, w->d, "a register or scratch buffer is declared twice");
+            if (w->k->buf[s->buf].type.dtype != DT_F32)
+                return verify_fail(w->k, w->d, "%s holds %s: registers and scratch buffers hold f32",
+                                   w->k->buf[s->buf].name, dtype_name(w->k->buf[s->buf].type.dtype));
             w->buf_live[s->buf] = w->buf_seen[s->buf] = true;
             if (!check_list(w, s->body, false)) return false;
             w->buf_live[s->buf] = false;

@@ -2,9 +2,14 @@
  * convolution before it (scalerows, bnshift as its bias) or in a scaleshift of their own.
  *
  *   y = (x − running_mean) · s + bias,  s = weight / √(running_var + eps)
+ *
+ * In training mode mean and variance are those of x over batch and positions: that is norm.c's.
  */
 #include "ir/lower.h"
+#include "ir/ops/norm.h"
 #include "ir/ops/ops.h"
+
+#include <assert.h>
 
 #include <math.h>
 
@@ -25,9 +30,11 @@ int batchnorm_params(const Node *n, ParamSpec out[4], Diag *d) {
 bool batchnorm_shape(Node *n, Diag *d) {
     n->type = shape_in(n, 0);
     if (!shape_activation(&n->type, 0, d)) return false;
-    for (int i = 0; i < 4; i++) {
+    if (n->n_in != 5 && !n->attr.BATCHNORM.training)
+        return diag_fail(d, DIAG_SPEC, "running_mean and running_var are needed but in training mode");
+    for (int i = 0; i + 1 < n->n_in; i++) {
         if (!shape_vector(n, 1 + i, batchnorm_vectors[i], n->type.axis[1].extent, &n->type, d)) return false;
-        if (!graph_is_constant(n->in[1 + i])) /* fold computes scale and shift before any run */
+        if (!n->attr.BATCHNORM.training && !graph_is_constant(n->in[1 + i])) /* fold computes scale and shift before any run */
             return diag_fail(d, DIAG_SPEC, "%s must be a weight, but '%s' is not a constant", batchnorm_vectors[i], n->in[1 + i]->name);
     }
     return true;
@@ -75,8 +82,10 @@ static double err_at(const RefTensor *t, int64_t i) { return t && t->err ? t->er
  * it is then the bias, at worst the first summand of all. */
 static double folded_terms(const Node *n) {
     const Node *before = n->in[0];
-    if (before->op != OP_CONV && before->op != OP_DENSE) return 0;
+    if (before->op != OP_CONV && before->op != OP_CONVTRANSPOSE && before->op != OP_DENSE) return 0;
     const Type *w = &before->in[1]->type;
+    if (before->op == OP_CONVTRANSPOSE) /* of each output channel at most all taps of its group's inputs */
+        return (double)type_elements(w) / (double)before->attr.CONVTRANSPOSE.out;
     return (double)(type_elements(w) / type_extent(w, 'o'));
 }
 
@@ -96,8 +105,18 @@ static void affine_put(const Affine1 *f, double t_gamma, const RefTensor *x, Ref
     }
 }
 
+/* All but the channels. */
+static Norm training_norm(const Node *n) {
+    int rank = shape_in(n, 0).rank;
+    return (Norm){.axes = ((1u << rank) - 1) & ~2u, .groups = 1, .affine = 2, .eps = n->attr.BATCHNORM.eps};
+}
+
 void batchnorm_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out) {
-    (void)a;
+    if (n->attr.BATCHNORM.training) {
+        Norm norm = training_norm(n);
+        norm_eval(a, &norm, in, out);
+        return;
+    }
     int64_t channels = type_extent(&n->type, 'c'), batch = type_extent(&n->type, 'n');
     int64_t plane = type_elements(&out->type) / (batch * channels);
     double t_gamma = ref_gamma(3 + folded_terms(n));
@@ -153,6 +172,13 @@ void scalerows_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTens
 }
 
 /* ---- lowering ---------------------------------------------------------------------------------- */
+
+/* fold replaced the others. */
+void batchnorm_lower(Lower *l, const Node *n) {
+    assert(n->attr.BATCHNORM.training);
+    Norm norm = training_norm(n);
+    norm_lower(l, n, &norm, n->n_in < 3 ? n->n_in : 3);
+}
 
 void scaleshift_lower(Lower *l, const Node *n) {
     Nest nest = {0};

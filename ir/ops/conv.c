@@ -1,11 +1,16 @@
 /* conv: cross-correlation over 1, 2 or 3 spatial axes; dense: the same without any.
  *
  *   y[n o p] = bias[o] + Σ over c in o's group, taps k of w[o c k] · x[n c p·stride + k·dilation − pad]
+ *
+ * `flip` (true convolution) takes w[o c K−1−k]. What stands in the padding is pad_mode's; kernels see zeros only: `expand`
+ * pads before the others, and makes im2col of the algorithm im2col.
  */
 #include "ir/lower.h"
+#include "ir/ops/im2col.h"
 #include "ir/ops/ops.h"
+#include "ir/ops/pad.h"
+#include "ir/ops/sums.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
@@ -71,7 +76,10 @@ bool conv_shape(Node *n, Diag *d) {
     if (n->n_in == 3 && !shape_vector(n, 2, "bias", n->attr.CONV.out, &x, d)) return false;
     n->attr.CONV.bias = n->n_in == 3; /* the inputs say it; the attribute is for conv_params */
     pads_resolve(&n->attr.CONV.pad, &x, &n->attr.CONV.kernel, &n->attr.CONV.stride, &n->attr.CONV.dilation);
-    return conv_window(n, &x, &w, d) && window_type(n, &x, n->attr.CONV.out, &w, d);
+    if (!conv_window(n, &x, &w, d) || !window_type(n, &x, n->attr.CONV.out, &w, d)) return false;
+    Type matrix;
+    return pads_fit((PadMode)n->attr.CONV.pad_mode, &x, &n->attr.CONV.pad, d) &&
+           (n->attr.CONV.algorithm != CONV_IM2COL || im2col_type(&matrix, &x, &n->attr.CONV.kernel, &n->type, d));
 }
 
 static bool dense_activation(const Type *x, Diag *d) {
@@ -118,11 +126,21 @@ typedef struct Taps {
     const int64_t *offset; /* [n] */
 } Taps;
 
-static Taps taps_make(Arena *a, const Node *n) {
-    Type x = shape_in(n, 0);
-    Taps t = {.batch = x.axis[0].extent, .groups = n->attr.CONV.groups};
-    conv_window(n, &x, &t.w, NULL);
-    t.in_group = x.axis[1].extent / t.groups;
+/* The taps of each channel the other way round. */
+static void taps_reverse(int64_t *offset, int64_t channels, int64_t n) {
+    for (int64_t *end = offset + channels * n; offset < end; offset += n)
+        for (int64_t i = 0; i < n / 2; i++) {
+            int64_t keep = offset[i];
+            offset[i] = offset[n - 1 - i];
+            offset[n - 1 - i] = keep;
+        }
+}
+
+static Taps taps_make(Arena *a, const Node *n, const Type *x, const Pads *pad) {
+    const CONV_attr *conv = &n->attr.CONV;
+    Taps t = {.batch = x->axis[0].extent, .groups = conv->groups};
+    window_make(&t.w, x, &conv->kernel, &conv->stride, &conv->dilation, pad, NULL);
+    t.in_group = x->axis[1].extent / t.groups;
     t.out_group = n->attr.CONV.out / t.groups;
     for (int i = 0; i < 3; i++) t.padded[i] = t.w.in[i] + t.w.lo[i] + t.w.hi[i];
     t.plane = t.padded[0] * t.padded[1] * t.padded[2];
@@ -133,6 +151,7 @@ static Taps taps_make(Arena *a, const Node *n) {
             for (int64_t h = 0; h < k[1]; h++)
                 for (int64_t w = 0; w < k[2]; w++)
                     offset[t.n++] = c * t.plane + (d * step[0] * t.padded[1] + h * step[1]) * t.padded[2] + w * step[2];
+    if (conv->flip) taps_reverse(offset, t.in_group, t.n / t.in_group);
     t.offset = offset;
     return t;
 }
@@ -148,7 +167,7 @@ static void taps_pad(const Taps *t, const double *x, int64_t channels, double *p
             }
 }
 
-enum { TILE = 8, BLOCK_BYTES = 1 << 18 }; /* a block of tiles, to stay in the second-level cache over all channels */
+enum { TILE = SUM_TILE, BLOCK_BYTES = 1 << 18 }; /* a block of tiles, to stay in the second-level cache over all channels */
 
 /* Output positions p … p+TILE−1 of a group, the last one again past the end. */
 static void tile_gather(const Taps *t, const double *group, int64_t p, double *tile /* [t->n TILE] */) {
@@ -162,21 +181,6 @@ static void tile_gather(const Taps *t, const double *group, int64_t p, double *t
         for (int i = 0; i < TILE; i++) tile[k * TILE + i] = at[i][t->offset[k]];
 }
 
-typedef double Pair __attribute__((vector_size(16), may_alias));
-
-/* Σ w·x of one tile for two output channels. Pairs that are named keep the sums in registers; an
- * array leaves them in memory, which is three times slower at -O2. */
-static void tile_sum(int64_t taps, const Pair *x, const double *w0, const double *w1, Pair sum[TILE]) {
-    Pair a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
-    for (int64_t k = 0; k < taps; k++, x += TILE / 2) {
-        Pair u = {w0[k], w0[k]}, v = {w1[k], w1[k]};
-        a0 += u * x[0], a1 += u * x[1], a2 += u * x[2], a3 += u * x[3];
-        b0 += v * x[0], b1 += v * x[1], b2 += v * x[2], b3 += v * x[3];
-    }
-    sum[0] = a0, sum[1] = a1, sum[2] = a2, sum[3] = a3;
-    sum[4] = b0, sum[5] = b1, sum[6] = b2, sum[7] = b3;
-}
-
 /* y[o p] += Σ w·x for the channels of a group and `count` positions from p on, gathered in `tiles`. */
 static void block_sum(const Taps *t, const double *tiles, const double *w, int64_t p, int64_t count, double *y) {
     int64_t plane = t->w.out[0] * t->w.out[1] * t->w.out[2];
@@ -184,11 +188,11 @@ static void block_sum(const Taps *t, const double *tiles, const double *w, int64
         bool two = o + 1 < t->out_group;
         double *y0 = y + o * plane + p, *y1 = y0 + plane;
         for (int64_t at = 0; at < count; at += TILE) {
-            union { Pair pair[TILE]; double v[2][TILE]; } sum;
-            tile_sum(t->n, (const Pair *)(tiles + at * t->n), w + o * t->n, w + (o + two) * t->n, sum.pair);
+            double sum[2][TILE];
+            tile_sum(t->n, tiles + at * t->n, w + o * t->n, w + (o + two) * t->n, sum);
             for (int64_t i = 0; i < TILE && at + i < count; i++) {
-                y0[at + i] += sum.v[0][i];
-                if (two) y1[at + i] += sum.v[1][i];
+                y0[at + i] += sum[0][i];
+                if (two) y1[at + i] += sum[1][i];
             }
         }
     }
@@ -213,55 +217,20 @@ static void taps_sum(Arena *a, const Taps *t, const double *w, const double *x, 
     }
 }
 
-/* y[n o …] = start[o], or 0. */
-static void fill_channels(double *y, int64_t batch, int64_t channels, int64_t plane, const double *start) {
-    for (int64_t i = 0; i < batch * channels; i++)
-        for (int64_t k = 0; k < plane; k++) y[i * plane + k] = start ? start[i % channels] : 0;
-}
-
-static double *array_abs(Arena *a, const double *v, int64_t n) {
-    double *out = ARENA_ARRAY(a, double, n);
-    for (int64_t i = 0; i < n; i++) out[i] = fabs(v[i]);
-    return out;
-}
-
-/* The error bound of a sum of `terms` products and a bias, for any order of additions: with exact
- * inputs |err| ≤ γ·(Σ|w||x| + |bias|), γ = γ_{terms+3}: one rounding for each product, at most
- * `terms` for the additions (Higham 3.1), and two for weights that a pass has scaled and rounded.
- * Inputs that are off by e add Σ|w|·e, and the rounding is then about |x| + e. So one more sum,
- *   err = Σ |w|·(e + γ·(|x| + e)) + start,  start = γ·|bias| + e_bias·(1 + γ) + the underflow of the products,
- * and if the weights are off by e_w, a further one: Σ e_w·(|x| + e)·(1 + γ). */
-typedef struct SumBound {
-    double *x, *w, *start; /* what replaces x, w and bias in the sum */
-    double *x_of_err_w;    /* NULL when weights are exact */
-} SumBound;
-
-static SumBound sum_bound(Arena *a, int64_t terms, const RefTensor *x, const RefTensor *w, const RefTensor *bias,
-                          int64_t outputs) {
-    double gamma = ref_gamma((double)terms + 3);
-    int64_t n = type_elements(&x->type);
-    SumBound b = {.w = array_abs(a, w->v, type_elements(&w->type)), .start = ARENA_ARRAY(a, double, outputs)};
-    b.x = ARENA_ARRAY(a, double, n);
-    if (w->err) b.x_of_err_w = ARENA_ARRAY(a, double, n);
-    for (int64_t i = 0; i < n; i++) {
-        double e = x->err ? x->err[i] : 0;
-        b.x[i] = e + gamma * (fabs(x->v[i]) + e);
-        if (w->err) b.x_of_err_w[i] = (1 + gamma) * (fabs(x->v[i]) + e);
-    }
-    for (int64_t o = 0; o < outputs; o++) {
-        double e = bias && bias->err ? bias->err[o] : 0;
-        b.start[o] = (bias ? gamma * fabs(bias->v[o]) + e * (1 + gamma) : 0) + (double)(terms + 3) * 0x1p-149;
-    }
-    return b;
-}
-
 void conv_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *out) {
-    Taps t = taps_make(a, n);
+    const CONV_attr *conv = &n->attr.CONV;
+    const RefTensor *x = in[0];
+    Pads pad = conv->pad;
+    if (conv->pad_mode != PAD_ZERO) {
+        x = ref_pad_spatial(a, x, (PadMode)conv->pad_mode, (double)conv->pad_value, &pad);
+        pad = (Pads){.n = pad.n};
+    }
+    Taps t = taps_make(a, n, &x->type, &pad);
     int64_t channels = n->attr.CONV.out, plane = t.w.out[0] * t.w.out[1] * t.w.out[2];
     fill_channels(out->v, t.batch, channels, plane, in[2] ? in[2]->v : NULL);
-    taps_sum(a, &t, in[1]->v, in[0]->v, out->v);
+    taps_sum(a, &t, in[1]->v, x->v, out->v);
     if (!out->err) return;
-    SumBound b = sum_bound(a, t.n, in[0], in[1], in[2], channels);
+    SumBound b = sum_bound(a, t.n, x, in[1], in[2], channels);
     fill_channels(out->err, t.batch, channels, plane, b.start);
     taps_sum(a, &t, b.w, b.x, out->err);
     if (b.x_of_err_w) taps_sum(a, &t, in[1]->err, b.x_of_err_w, out->err);
@@ -304,6 +273,7 @@ typedef struct ConvLower {
     int64_t groups, out_group, in_group;
     Dims kernel, stride, dilation;
     Pads pad;
+    bool flip;
 } ConvLower;
 
 static void conv_nest(Lower *l, const ConvLower *c) {
@@ -346,6 +316,7 @@ static void conv_nest(Lower *l, const ConvLower *c) {
     for (int i = 0; i < c->spatial; i++) {
         w.v[2 + i] = nest_loop(l, &inner, window_name(i, c->spatial), c->kernel.v[i]);
         x.v[2 + i] = affine_add(l->a, at[i], affine_scale(l->a, w.v[2 + i], c->dilation.v[i]));
+        if (c->flip) w.v[2 + i] = affine_offset(affine_scale(l->a, w.v[2 + i], -1), c->kernel.v[i] - 1);
     }
     for (int i = keep_c; i < c_digits.n; i++) inner.var[inner.n++] = c_digits.var[i];
 
@@ -362,7 +333,8 @@ void conv_lower(Lower *l, const Node *n) {
     const CONV_attr *a = &n->attr.CONV;
     ConvLower c = {.x = n->in[0], .weight = n->in[1], .bias = n->n_in > 2 ? n->in[2] : NULL, .spatial = a->kernel.n,
                    .groups = a->groups, .out_group = a->out / a->groups, .in_group = type_extent(&n->in[0]->type, 'c') / a->groups,
-                   .kernel = a->kernel, .stride = a->stride, .dilation = a->dilation, .pad = a->pad};
+                   .kernel = a->kernel, .stride = a->stride, .dilation = a->dilation, .pad = a->pad,
+                   .flip = a->flip};
     conv_nest(l, &c);
 }
 

@@ -123,6 +123,7 @@ static void call_chunk(Fn fn, const double *const v[4], double *y, int n) {
     case FN_ERF: EACH(erf(a[i]));
     case FN_EXPM1: EACH(expm1(a[i]));
     case FN_LOG1P: EACH(log1p(a[i]));
+    case FN_POW: EACH(pow(a[i], b[i]));
     case FN_ADD: EACH(a[i] + b[i]);
     case FN_SUB: EACH(a[i] - b[i]);
     case FN_MUL: EACH(a[i] * b[i]);
@@ -155,7 +156,7 @@ static void set_span(Reg *r, int i, double lo, double hi) {
     r->hi[i] = known ? hi : NAN;
 }
 
-/* Rounding of one operation in units of 2^-24 of the result: mathfn.c states the functions' errors in ULP,
+/* Rounding of one operation in units of 2^-24 of the result: ir/mathfn/table.c states the functions' errors in ULP,
  * of which one is at most two of these. */
 static double fn_rounding(Fn fn) {
     switch (fn) {
@@ -173,7 +174,8 @@ static double fn_rounding(Fn fn) {
     case FN_DIV:
     case FN_SQRT:
     case FN_FMA: return 1;
-    case FN_LOG: return 2;
+    case FN_LOG:
+    case FN_POW: return 2;
     case FN_EXP:
     case FN_ERF:
     case FN_EXPM1:
@@ -203,6 +205,19 @@ static void span_div(const Reg *a, const Reg *b, Reg *y, int n) {
         double p = a->lo[i] / b->lo[i], q = a->lo[i] / b->hi[i], r = a->hi[i] / b->lo[i], s = a->hi[i] / b->hi[i];
         bool pole = b->lo[i] <= 0 && b->hi[i] >= 0;
         set_span(y, i, pole ? NAN : fmin(fmin(p, q), fmin(r, s)), pole ? NAN : fmax(fmax(p, q), fmax(r, s)));
+    }
+}
+
+/* Known for a base that is not negative and for one whole power: there pow rises or falls in each argument by itself,
+ * but for an even power's minimum at 0. A negative base has no number for an exponent only near a whole one. */
+static void span_pow(const Reg *a, const Reg *b, Reg *y, int n) {
+    for (int i = 0; i < n; i++) {
+        double p = pow(a->lo[i], b->lo[i]), q = pow(a->lo[i], b->hi[i]), r = pow(a->hi[i], b->lo[i]);
+        double s = pow(a->hi[i], b->hi[i]), lo = fmin(fmin(p, q), fmin(r, s)), hi = fmax(fmax(p, q), fmax(r, s));
+        bool has_zero = a->lo[i] <= 0 && a->hi[i] >= 0, whole = b->lo[i] == b->hi[i] && b->lo[i] == rint(b->lo[i]);
+        bool known = a->lo[i] > 0 || (a->lo[i] == 0 && b->lo[i] > 0) || (whole && (b->lo[i] >= 0 || !has_zero));
+        if (has_zero) lo = fmin(lo, pow(0, b->lo[i]));
+        set_span(y, i, known ? lo : NAN, known ? hi : NAN);
     }
 }
 
@@ -246,6 +261,7 @@ static void span_call(Fn fn, const Reg *const r[4], Reg *y, int n) {
     switch (fn) {
     case FN_MUL: span_mul(r[0], r[1], y, n); break;
     case FN_DIV: span_div(r[0], r[1], y, n); break;
+    case FN_POW: span_pow(r[0], r[1], y, n); break;
     case FN_ABS: span_abs(r[0], y, n); break;
     case FN_FMA: /* the product may be rounded before */
         span_mul(r[0], r[1], y, n);

@@ -41,11 +41,11 @@ int main(int argc, char **argv) {
     LunetteTensor in = lunette_input(model, 0), out = lunette_output(model, 0);
     float *x = malloc((size_t)in.elements * sizeof *x), *y = malloc((size_t)out.elements * sizeof *y);
     FILE *f = fopen(argv[3], "rb");
-    int code = 0, many = lunette_input_count(model) > 1 || lunette_output_count(model) > 1;
-    if (many) code = fail(LUNETTE_UNSUPPORTED, argv[1], ": one input and one output wanted");
+    int code = 0, one = lunette_input_count(model) == 1 && lunette_output_count(model) == 1;
+    if (!one || in.type != LUNETTE_F32 || out.type != LUNETTE_F32) code = fail(LUNETTE_UNSUPPORTED, argv[1], ": one input and one output wanted, both float32");
     else if (!x || !y) code = fail(LUNETTE_MACHINE, "out of memory", "");
     else if (!f || !read_image(f, &in, x)) code = fail(LUNETTE_FILE, argv[3], ": not an image that fits the network's input");
-    else if (lunette_run(model, (const float *[]){x}, (float *[]){y}, &error)) code = fail(error.status, error.message, "");
+    else if (lunette_run(model, (const void *[]){x}, (void *[]){y}, &error)) code = fail(error.status, error.message, "");
     for (int i = 0; code == 0 && i < 3 && i < out.elements; i++) {
         int64_t best = 0;
         for (int64_t c = 1; c < out.elements; c++) best = y[c] > y[best] ? c : best;

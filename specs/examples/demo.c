@@ -73,7 +73,7 @@ static void classify(LunetteModel *m, const Test *t, int64_t first, int64_t n, A
     static float x[BATCH * PIXELS], y[BATCH * CLASSES];
     const uint8_t *p = pixels(t, first);
     for (int64_t i = 0; i < n * PIXELS; i++) x[i] = (float)p[i] / 255.0f;
-    lunette_run(m, (const float *[]){x}, (float *[]){y}, NULL);
+    lunette_run(m, (const void *[]){x}, (void *[]){y}, NULL);
     for (int64_t i = 0; i < n; i++) {
         Answer best = {0, y[i * CLASSES]};
         for (int c = 1; c < CLASSES; c++)

@@ -78,3 +78,9 @@ save("names.onnx",
       node("Clip", ["s", "lo", "hi"], ["out.0"])],
      [("1 in:0", ["N", 2, 3, 3])], [("out:0", ["N", 4, 3, 3]), ("out.0", ["N", 2, 3, 3])],
      [numpy_helper.from_array(np.array(0, np.float32), "lo"), numpy_helper.from_array(np.array(6, np.float32), "hi")], 13)
+# a shape that is an input
+save("given.onnx", [node("Reshape", ["x", "shape"], ["y"])], [("x", [2, 6]), ("shape", [2], TensorProto.INT64)],
+     [("y", [3, 4])], [], 13)
+np.save("given.shape.npy", np.array([3, 4]))
+with open("given.shape.pb", "wb") as f:
+    f.write(ints("shape", 3, 4).SerializeToString())

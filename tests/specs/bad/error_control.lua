@@ -1,2 +1,2 @@
--- expect: error_control.lua:2: a b [31mc
+-- expect: error_control.lua:2: a?b?[31mc
 error('a\nb\27[31mc')

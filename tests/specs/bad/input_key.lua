@@ -1,2 +1,2 @@
--- expect: input_key.lua:2: input: no keys and no gaps expected: input { "name", channels, height, width }
+-- expect: input_key.lua:2: input: unknown key 'h' (it takes shape, type, axes)
 return input { 'x', 1, h = 3 }
