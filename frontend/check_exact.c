@@ -302,10 +302,27 @@ static bool op_exact(const Node *n, Numbers numbers) {
     return op->flags & OPF_EXACT || (op->formula && formula_exact(op->formula));
 }
 
+/* Whether constant `wanted` is of the weights' integers: made of them by moving alone, or by folding. */
+static bool constant_exact(const StepCheck *s, const Node *wanted) {
+    const Graph *g = s->c->m->graph;
+    bool *exact = ARENA_ARRAY(s->arena, bool, wanted->id + 1);
+    for (int i = 0; i <= wanted->id; i++) {
+        const Node *n = g->node[i];
+        unsigned flags = op_table[n->op].flags;
+        if (!graph_is_constant(n)) continue;
+        exact[i] = flags & (OPF_EXACT | OPF_CONSTANT);
+        if (n->op == OP_CONSTANT) exact[i] = n->attr.CONSTANT.value == rintf(n->attr.CONSTANT.value);
+        for (int j = 0; j < n->n_in; j++) exact[i] &= exact[n->in[j]->id];
+    }
+    return exact[wanted->id];
+}
+
 bool exact_kernel(const StepCheck *s) {
     const Group *g = step_group(s);
     Numbers numbers = numbers_for(s);
     bool exact = op_exact(g->anchor, numbers);
     for (int i = 0; i < g->n_tail; i++) exact &= op_exact(g->tail[i], numbers);
+    for (int i = 0; i < s->n_in && exact; i++)
+        exact = !graph_is_constant(s->arg[i]) || s->arg[i]->op == OP_WEIGHT || constant_exact(s, s->arg[i]);
     return exact;
 }

@@ -59,8 +59,7 @@ static void trust_result(StepCheck *s) {
     if (broken)
         row_fault(s->row, CHECK_MISTRUSTED, "the reference or its bound is not finite in %lld of %lld elements",
                   (long long)broken, (long long)s->elements);
-    if (equal && !may_be_equal(s))
-        row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
+    if (equal && !may_be_equal(s)) row_fault(s->row, CHECK_MISTRUSTED, "its result is %g everywhere", s->ref[0]);
     else if (s->c->o->exact && zeros * 100 > s->elements * MOST_ZEROS && !mostly_zero(s->arg[s->n_in]))
         row_fault(s->row, CHECK_MISTRUSTED, "%lld of its %lld results are 0", (long long)zeros, (long long)s->elements);
 }
@@ -75,9 +74,37 @@ typedef struct Swaps {
     int n, cap;
 } Swaps;
 
-/* What a swap changes may be lost behind a relu: so many pairs of neighbours are tried; all where the place of one
- * element is what counts. */
+/* What a swap changes may be lost behind a relu: so many pairs of neighbours are tried; all where only some of the
+ * elements count (slices, gather) or the place of one (argmax). */
 enum { PAIRS = 6 };
+
+static const Node *anchor_of(const StepCheck *s) { return s->c->m->context.groups.v[s->step].anchor; }
+
+static bool reduces(const Node *n) {
+    static const Op ops[] = {OP_REDUCESUM, OP_REDUCEMEAN, OP_REDUCEMAX,       OP_REDUCEMIN,    OP_REDUCEPROD,
+                             OP_REDUCEL1,  OP_REDUCEL2,   OP_REDUCESUMSQUARE, OP_REDUCELOGSUM, OP_REDUCELOGSUMEXP};
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        if (n->op == ops[i]) return true;
+    return false;
+}
+
+/* Their axes are in the same place. */
+static bool reduced_along(const Node *n, int axis, int rank) {
+    const Ints *axes = &n->attr.REDUCESUM.axes;
+    for (int i = 0; i < axes->n; i++)
+        if (axes->v[i] == axis || axes->v[i] == axis - rank) return true;
+    return axes->n == 0;
+}
+
+/* Along which an exchange must show: the channels, unless the kernel adds them up or takes the largest; −1 if none. */
+static int swapped_axis(const StepCheck *s, const Node *input) {
+    const Node *n = anchor_of(s);
+    Type t = type_plain(&input->type);
+    if (!reduces(n) || n->in[0] != input || !reduced_along(n, 1, t.rank)) return 1;
+    int axis = t.rank - 1;
+    while (axis >= 0 && (t.axis[axis].extent < 2 || reduced_along(n, axis, t.rank))) axis--;
+    return axis;
+}
 
 /* The reference with the swap differs by more than the check would forgive. */
 static bool swap_noticed(const Swaps *w, const RefTensor *r) {
@@ -109,7 +136,7 @@ static bool swap_job(void *ctx, int64_t job, Diag *d) {
     const Swaps *w = ctx;
     SwapJob j = {w, job, w->v[job]};
     int64_t extent = type_plain(&j.swap.node->type).axis[j.swap.axis].extent;
-    int64_t pairs = is_argument(w->s->arg[w->s->n_in]) ? extent : PAIRS;
+    int64_t pairs = op_table[anchor_of(w->s)->op].flags & OPF_EXACT ? extent : PAIRS;
     for (int64_t pair = 0; pair < pairs && j.swap.second < extent && !w->noticed[job]; pair++) {
         if (!check_scoped(swap_scoped, &j, d)) return false;
         j.swap.first++;
@@ -122,7 +149,7 @@ static void add_swap(Swaps *w, const Node *written, int axis) {
     Type t = type_plain(&written->type);
     for (int i = 0; i < w->n; i++)
         if (w->v[i].node == written) return;
-    if (axis >= t.rank || t.axis[axis].extent < 2) return;
+    if (axis < 0 || axis >= t.rank || t.axis[axis].extent < 2) return;
     Swap swap = {written, axis, 0, 1};
     ARENA_PUSH(w->s->arena, w->v, w->n, w->cap, swap);
 }
@@ -153,14 +180,17 @@ static void add_weights(Swaps *w) {
 static bool trust_swaps(StepCheck *s, Diag *d) {
     Swaps w = {.s = s};
     for (int i = 0; i < s->n_in; i++)
-        if (!graph_is_constant(s->arg[i])) add_swap(&w, local_node(s, s->arg[i]), 1);
+        if (!graph_is_constant(s->arg[i])) add_swap(&w, local_node(s, s->arg[i]), swapped_axis(s, s->arg[i]));
     add_weights(&w);
     w.noticed = ARENA_ARRAY(s->arena, bool, w.n);
     if (!check_parallel(s->c->threads, w.n, swap_job, &w, d)) return false;
     for (int i = 0; i < w.n; i++)
         if (!w.noticed[i])
             row_fault(s->row, CHECK_MISTRUSTED, "its result is the same when two %s of %s are swapped",
-                      w.v[i].axis ? "channels" : "rows", w.v[i].node->name);
+                      w.v[i].axis == 0   ? "rows"
+                      : w.v[i].axis == 1 ? "channels"
+                                         : "positions",
+                      w.v[i].node->name);
     return true;
 }
 

@@ -66,8 +66,9 @@ static bool files_write(const LunetteModel *m, const Text *text, const SpecFiles
 static bool spec_write(const LunetteModel *m, const char *folder, const char *name, const char *from, SpecFiles *out,
                        Diag *d) {
     Text text = {.arena = m->arena};
-    out->spec = arena_printf(m->arena, "%s/%s.lua", folder, name);
-    out->weights = arena_printf(m->arena, "%s/%s.safetensors", folder, name);
+    const char *slash = *folder && folder[strlen(folder) - 1] == '/' ? "" : "/";
+    out->spec = arena_printf(m->arena, "%s%s%s.lua", folder, slash, name);
+    out->weights = arena_printf(m->arena, "%s%s%s.safetensors", folder, slash, name);
     if (!text_make(m, name, from, &text, d) || !read_back(m, out->spec, text_get(&text), d)) return false;
     bool made = mkdir(folder, 0777) == 0;
     if (!made && errno != EEXIST) return data_errno(d, folder, "make the folder", errno);

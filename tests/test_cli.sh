@@ -277,6 +277,14 @@ typed '()' '<i4' '\x04\x00\x00\x00' >n.npy
 expect 0 run whole.lua -i n=n.npy --seed 1;  see out '^# one \[\]$'
 see out '^5$'
 see out '^# rows \[2\]$'
+typed '(5, 2)' '|i1' '\x00\x01\x02\x03\x04\x05\x06\x07\xf8\xf9' >x.npy # integers are numbers too
+expect 0 run whole.lua -i n=n.npy -i x=x.npy -o against/
+cp n.npy x.npy against
+expect 0 check whole.lua --against against;  see out '^one  *1  *0  *native  *agrees$'
+typed '()' '<i8' '\x06\x00\x00\x00\x00\x00\x00\x00' >against/one.npy
+"$lunette" check whole.lua --against against >out 2>err
+holds test $? = 1
+see out '^one is the first that departs'
 typed '()' '<i4' '\x05\x00\x00\x00' >n.npy
 expect 5 run whole.lua -i n=n.npy --seed 1;    see err "input 'n': element 0 is 5, not in -5 … 4"
 expect 5 check whole.lua -i n=n.npy --seed 1;  see err "input 'n': element 0 is 5, not in -5 … 4"

@@ -62,7 +62,8 @@ static int round_trip(LunetteModel *m, const char *path, const char *what) {
     same_ports(m, back);
     bool same = same_answers(m, back, 7, &error), whole = one_to_one(m, back);
     if (whole && !same) fail_msg("%s: same ops, other bits: error %g", what, error);
-    if (error > 1e-5) fail_msg("%s: error %g", what, error);
+    if (error > 1e-3)
+        fail_msg("%s: error %g", what, error); /* in float32, of several ops for one: evaluate.py is exact */
     model_close(back);
     return same;
 }
@@ -130,11 +131,15 @@ static void test_names(void **state) {
 
 /* ---- ONNX's own checker, and numpy ----------------------------------------------------------------- */
 
+/* NaN where float32 may have another answer: which of two equals is the larger. */
 static void write_npy(Arena *a, const char *path, const char *suffix, int i, const RefTensor *v) {
     Diag d = {0};
     int64_t n = type_elements(&v->type), shape[MAX_AXES];
     float *f = ARENA_ARRAY(a, float, n);
-    for (int64_t k = 0; k < n; k++) f[k] = (float)v->v[k];
+    for (int64_t k = 0; k < n; k++) {
+        bool sure = !v->err || v->err[k] <= 1e-3 * fmax(1, fabs(v->v[k]));
+        f[k] = sure ? (float)v->v[k] : NAN;
+    }
     for (int k = 0; k < v->type.rank; k++) shape[k] = v->type.axis[k].extent;
     const char *file = arena_printf(a, "%s.%s%d.npy", path, suffix, i);
     if (!npy_write(file, ELEM_F32, v->type.rank, shape, f, &d)) fail_msg("%s", d.text);
@@ -158,7 +163,7 @@ static void write_case(uint64_t seed, const char *path) {
     }
     if (!onnx_save(a, path, g, weight, &d)) fail_msg("%s: %s", path, d.text);
     for (int i = 0; i < g->n_out; i++) {
-        if (!reference_eval(a, g, value, g->out[i].node, false, &d)) fail_msg("%s: %s", path, d.text);
+        if (!reference_eval(a, g, value, g->out[i].node, true, &d)) fail_msg("%s: %s", path, d.text);
         write_npy(a, path, "out", i, value[g->out[i].node->id]);
     }
     arena_close(a);

@@ -53,6 +53,7 @@ static void test_random(void **state) {
 /* What random graphs do not have: shared and foreign weights, element types, names, order of outputs, schedules. */
 static const char *const odd[] = {
     "return input { \"x\", shape = {}, type = \"bool\" }\n",
+    "return { a = input { \"none\", shape = { 0, 3 } }, b = input { \"x\", 3 } }\n",
     "return { a = input { \"x\", shape = { 5 }, type = \"i64\" } }\n",
     "local x = input { \"x\", shape = { 4, 3, 8, 8 } }\n"
     "local w = weight { \"shared\", 3, 3, 3, 3, axes = \"ochw\" }\n"

@@ -95,14 +95,11 @@ static inline char *answers(LunetteModel *m, uint64_t seed) {
     return all;
 }
 
-/* One output: the sums of squares of the differences and of x. Integers must be the same. */
+/* One output: the sums of squares of the differences and of x. */
 static inline bool same_output(const LunetteTensor *t, const void *x, const void *y, double sum[2]) {
     const float *f = x, *g = y;
     bool same = true;
-    if (t->type != LUNETTE_F32) {
-        assert_memory_equal(x, y, t->bytes);
-        return true;
-    }
+    if (t->type != LUNETTE_F32) return memcmp(x, y, t->bytes) == 0;
     for (int64_t i = 0; i < t->elements; i++) {
         if (isnan(f[i]) && isnan(g[i])) continue;
         same &= memcmp(&f[i], &g[i], sizeof *f) == 0;

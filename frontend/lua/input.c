@@ -18,6 +18,7 @@ typedef struct Source {
     char full[SPEC_NAME + 1]; /* the name with its scopes */
     int64_t extent[MAX_AXES]; /* the batch first, if it is an input */
     int rank;
+    bool whole; /* given by shape */
     DType dtype;
     Node *node;
 } Source;
@@ -27,6 +28,7 @@ typedef struct Source {
 static bool source_type(const Source *s, Type *type, Diag *d) {
     const char *axes = s->axes ? s->axes : type_letters(s->rank);
     if (!axes) return diag_fail(d, DIAG_UNSUPPORTED, "%d axes; at most %d are known", s->rank, MAX_RANK);
+    if (s->whole && !s->axes) return type_of_rank(type, s->dtype, s->rank, s->extent, d); /* perhaps without elements */
     bool good = type_make(type, axes, s->extent, d);
     type->dtype = s->dtype;
     return good;
@@ -93,6 +95,7 @@ static void read_shape(Source *s) {
     for (lua_pushnil(L); keys <= n && lua_next(L, -2); lua_pop(L, 1)) keys++;
     if (keys != n) spec_fail(L, 0, "%s: shape: a plain list of integers expected", s->what);
     if (n > MAX_AXES) spec_fail(L, 0, "%s: shape: at most %d extents expected", s->what, MAX_RANK);
+    s->whole = true;
     for (s->rank = 0; s->rank < (int)n; s->rank++) {
         lua_rawgeti(L, -1, s->rank + 1);
         s->extent[s->rank] = read_extent(s, "shape, ", s->rank + 1);

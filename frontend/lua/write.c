@@ -257,7 +257,8 @@ static void put_source(SpecText *s, const Node *n) {
     const char *letters = type_letters(type->rank);
     bool is_input = n->op == OP_INPUT, plain = letters != NULL;
     for (int i = 0; i < type->rank && plain; i++) plain = type->axis[i].letter == letters[i];
-    bool whole = is_input && (!plain || type->rank < 2 || type->rank > 2 + MAX_SPATIAL || type->axis[0].extent != 1);
+    bool usual = plain && type->rank >= 2 && type->rank <= 2 + MAX_SPATIAL && type_elements(type) > 0;
+    bool whole = is_input && (!usual || type->axis[0].extent != 1);
     text_add(t, "%s { \"%s\"", is_input ? "input" : "weight", n->name);
     if (whole) text_add(t, ", shape = {");
     for (int i = is_input && !whole ? 1 : 0; i < type->rank; i++)

@@ -29,7 +29,7 @@ typedef struct ResizeLists {
     int rank;
     float scale[MAX_AXES], roi[2 * MAX_AXES];
     int64_t size[MAX_AXES];
-    bool by_scale, fits; /* fits: the scales give the sizes */
+    bool listed[MAX_AXES], by_scale, fits; /* fits: the scales give the sizes */
 } ResizeLists;
 
 static float number(const Floats *f, int i) { return f->v[f->n == 1 ? 0 : i]; }
@@ -45,6 +45,7 @@ static void resize_lists(Export *e, ResizeLists *l) {
     }
     for (int i = 0; i < count; i++) {
         int axis = !a->axes.n ? 2 + i : a->axes.v[i] < 0 ? a->axes.v[i] + x->rank : a->axes.v[i];
+        l->listed[axis] = true;
         if (l->by_scale) l->scale[axis] = number(&a->scales, i);
         if (a->roi.n) {
             l->roi[axis] = a->roi.v[i];
@@ -73,7 +74,10 @@ static const float *matrix_of(Export *e, const ResizeLists *l, int axis, const f
     resample_make(e->a, &r, &rule);
     float *m = ARENA_ARRAY(e->a, float, r.out *r.in), *beyond = r.outside ? ARENA_ARRAY(e->a, float, r.out) : NULL;
     for (int64_t o = 0; o < r.out; o++) {
-        for (int t = 0; t < r.taps; t++) m[o * r.in + r.index[o * r.taps + t]] += (float)r.weight[o * r.taps + t];
+        for (int t = 0; t < r.taps; t++) { /* the weight of a single tap is 1 */
+            int64_t at = o * r.taps + t;
+            m[o * r.in + r.index[at]] += r.taps == 1 ? 1 : (float)r.weight[at];
+        }
         if (beyond) beyond[o] = r.outside[o];
     }
     *outside = beyond;
@@ -110,6 +114,7 @@ static bool by_matrices(Export *e, const ResizeLists *l) {
     const char *x = e->in[0];
     for (int i = 0; i < l->rank; i++) {
         const float *outside, *m;
+        if (!l->listed[i]) continue;
         if (e->n->in[0]->type.axis[i].extent * l->size[i] > MOST_WEIGHTS)
             return export_fail(e, "opset %d has no node for it, and its matrix along axis %d would be too large",
                                EXPORT_OPSET, i);
