@@ -192,9 +192,63 @@ static int block_separable(lua_State *L) {
     return 1;
 }
 
+/* ---- sum, mean, swish ------------------------------------------------------------------------ */
+
+/* The tensors in the arguments or in one list, at 1 … n of an otherwise empty stack. */
+static int tensors_only(lua_State *L, int line, const char *what) {
+    if (lua_gettop(L) == 1 && lua_type(L, 1) == LUA_TTABLE) {
+        lua_Unsigned n = lua_rawlen(L, 1);
+        if (n > SPEC_INPUTS) spec_fail(L, line, "%s: more than %d tensors", what, SPEC_INPUTS);
+        luaL_checkstack(L, (int)n + 8, what);
+        for (lua_Unsigned i = 1; i <= n; i++) lua_rawgeti(L, 1, (lua_Integer)i);
+        lua_remove(L, 1);
+    }
+    int n = lua_gettop(L);
+    if (n < 1) spec_fail(L, line, "%s: at least 1 tensor expected", what);
+    for (int i = 1; i <= n; i++)
+        if (!value_test(L, i))
+            spec_fail(L, line, "%s: a tensor expected in place %d, %s came", what, i, spec_what(L, i));
+    return n;
+}
+
+/* a + b + c, or that over 3. */
+static int sum_of(lua_State *L, const char *what, bool mean) {
+    int given = (int)lua_tointeger(L, lua_upvalueindex(1)), line = given ? given : spec_line(L);
+    int n = tensors_only(L, line, what);
+    lua_pushvalue(L, 1);
+    for (int i = 2; i <= n; i++) {
+        layer_push(L, OP_ADD, line);
+        lua_insert(L, -2);
+        lua_pushvalue(L, i);
+        lua_call(L, 2, 1);
+    }
+    if (!mean || n == 1) return 1;
+    layer_push(L, OP_DIV, line);
+    lua_insert(L, -2);
+    lua_pushinteger(L, n);
+    lua_call(L, 2, 1);
+    return 1;
+}
+
+static int block_sum(lua_State *L) { return sum_of(L, "sum", false); }
+static int block_mean(lua_State *L) { return sum_of(L, "mean", true); }
+
+/* Another name of silu. */
+static int block_swish(lua_State *L) {
+    int n = lua_gettop(L), given = (int)lua_tointeger(L, lua_upvalueindex(1));
+    layer_push(L, OP_SILU, given ? given : spec_line(L));
+    lua_insert(L, 1);
+    lua_call(L, n, 1);
+    return 1;
+}
+
 /* ---- all ----------------------------------------------------------------------------------- */
 
-static const luaL_Reg blocks[] = {{"split", block_split}, {"separable", block_separable}};
+static const luaL_Reg blocks[] = {{"split", block_split},
+                                  {"separable", block_separable},
+                                  {"sum", block_sum},
+                                  {"mean", block_mean},
+                                  {"swish", block_swish}};
 
 const char *block_name(int i) { return i < (int)COUNT_OF(blocks) ? blocks[i].name : NULL; }
 
