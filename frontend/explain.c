@@ -21,6 +21,11 @@ int64_t explain_out_ceil(int64_t in, int64_t lo, int64_t hi, int64_t span, int64
     return (out - 1) * stride >= in + lo ? out - 1 : out;
 }
 
+int64_t explain_axis_out(const ExplainLayer *l, const ExplainAxis *x, int64_t lo, int64_t hi) {
+    int64_t span = explain_span(x->kernel, x->dilation);
+    return l->ceil ? explain_out_ceil(x->in, lo, hi, span, x->stride) : explain_out(x->in, lo + hi, span, x->stride);
+}
+
 void explain_pad(ExplainPad rule, const ExplainAxis *x, int64_t *lo, int64_t *hi) {
     int64_t span = explain_span(x->kernel, x->dilation), total = x->lo + x->hi;
     int64_t same = ((x->in + x->stride - 1) / x->stride - 1) * x->stride + span - x->in;
@@ -58,7 +63,7 @@ static bool axis_fits(ExplainLayer *l, int i, ExplainFault *fault, Diag *d) {
     ExplainAxis *x = &l->axis[i];
     explain_pad(l->pad, x, &x->lo, &x->hi);
     x->span = explain_span(x->kernel, x->dilation);
-    x->out = explain_out(x->in, x->lo + x->hi, x->span, x->stride);
+    x->out = explain_axis_out(l, x, x->lo, x->hi);
     if (x->out == 0) {
         *fault = FAULT_KERNEL;
         return diag_fail(d, DIAG_USAGE, "the kernel spans %lld positions, the input with its padding has %lld",
@@ -70,6 +75,7 @@ static bool axis_fits(ExplainLayer *l, int i, ExplainFault *fault, Diag *d) {
                          (long long)x->span);
     }
     x->left = x->in + x->lo + x->hi - x->span - (x->out - 1) * x->stride;
+    if (x->left < 0) x->left = 0; /* the last window of ceil mode reaches further */
     x->reach = (ExplainReach){x->span, x->stride, -x->lo};
     count_hits(x);
     return true;
@@ -166,10 +172,16 @@ void explain_pixel(const ExplainLayer *l, int64_t i, int64_t pixel[1 + EXPLAIN_A
     pixel[0] = i;
 }
 
+/* Taps beyond the padding, which ceil mode may have, never count. */
 int64_t explain_divisor(const ExplainLayer *l, const int64_t pixel[1 + EXPLAIN_AXES]) {
     int64_t n = 0;
-    for (int64_t t = 0; !l->count_pad && t < l->taps; t++) n += !explain_tap(l, pixel, t).padding;
-    return l->count_pad ? l->taps : n;
+    for (int64_t t = 0; t < l->taps; t++) {
+        ExplainTap tap = explain_tap(l, pixel, t);
+        bool counts = l->count_pad || !tap.padding;
+        for (int i = 0; i < l->n; i++) counts &= tap.at[i] < l->axis[i].in + l->axis[i].hi;
+        n += counts;
+    }
+    return n;
 }
 
 double explain_value(const ExplainLayer *l, const int64_t pixel[1 + EXPLAIN_AXES], const double *x, const double *w,

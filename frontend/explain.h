@@ -59,6 +59,7 @@ typedef struct ExplainLayer {
     ExplainAxis axis[EXPLAIN_AXES];
     int64_t in_channels, out_channels, groups;
     bool bias, count_pad, flip; /* flip: tap k meets weight K−1−k */
+    bool ceil;                  /* pools: the size is rounded up, explain_out_ceil */
     /* set by explain_layer */
     int64_t in_group, out_group; /* channels of a group */
     int64_t taps;                /* terms of one output: in_group · ∏ kernel */
@@ -83,6 +84,8 @@ int64_t explain_out(int64_t in, int64_t pad, int64_t span, int64_t stride);
 /* In Caffe's pooling and ceil_mode: ⌈(l + p − k') / s⌉ + 1, one less if the last window would begin right of
  * the input and its left padding. */
 int64_t explain_out_ceil(int64_t in, int64_t lo, int64_t hi, int64_t span, int64_t stride);
+/* One of the two, as the layer rounds. */
+int64_t explain_axis_out(const ExplainLayer *l, const ExplainAxis *x, int64_t lo, int64_t hi);
 /* The padding that a rule gives for an axis; SIDES leaves lo and hi, TOTAL splits their sum. */
 void explain_pad(ExplainPad rule, const ExplainAxis *x, int64_t *lo, int64_t *hi);
 /* Fills in what follows from the fields above "set by". The numbers given must be positive (paddings: not negative)

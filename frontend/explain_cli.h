@@ -43,7 +43,7 @@ bool explain_from_spec(Explain *e, Arena *a, Diag *d);
 const char *explain_pytorch(Arena *a, const ExplainLayer *l, ExplainPad rule, int axis, int64_t lo, int64_t hi);
 const char *explain_tensorflow(Arena *a, const ExplainLayer *l, ExplainPad rule, int64_t lo, int64_t hi);
 const char *explain_caffe(Arena *a, const ExplainLayer *l, int axis, int64_t lo, int64_t hi);
-const char *explain_onnx(Arena *a, ExplainPad rule, int64_t lo, int64_t hi);
+const char *explain_onnx(Arena *a, const ExplainLayer *l, ExplainPad rule, int64_t lo, int64_t hi);
 
 static inline char explain_letter(const ExplainLayer *l, int axis) { return "dhw"[EXPLAIN_AXES - l->n + axis]; }
 /* "2×3×4" of n numbers, apart by `between`. */

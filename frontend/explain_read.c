@@ -8,7 +8,7 @@
 
 enum { MOST = 1 << 16, MOST_CHANNELS = 1 << 24, MOST_EXTENT = INT32_MAX };
 
-typedef enum Attr { KERNEL, STRIDE, PAD, TOTAL, DILATION, GROUPS, OUT, BIAS, COUNT_PAD, FLIP, ATTRS } Attr;
+typedef enum Attr { KERNEL, STRIDE, PAD, TOTAL, DILATION, GROUPS, OUT, BIAS, COUNT_PAD, FLIP, CEIL, ATTRS } Attr;
 typedef enum Form { ONE, LIST, SIDES, FLAG } Form; /* numbers: one; one an axis; two an axis or a word */
 
 enum { CONV = 1 << EXPLAIN_CONV, MAX = 1 << EXPLAIN_MAXPOOL, AVG = 1 << EXPLAIN_AVGPOOL };
@@ -19,11 +19,17 @@ static const struct {
     Form form;
     int64_t lo, hi;
 } attrs[ATTRS] = {
-    [KERNEL] = {"kernel", CONV | MAX | AVG, LIST, 1, MOST}, [STRIDE] = {"stride", CONV | MAX | AVG, LIST, 1, MOST},
-    [PAD] = {"pad", CONV | MAX | AVG, SIDES, 0, MOST},      [TOTAL] = {"total", CONV | MAX | AVG, LIST, 0, 2 * MOST},
-    [DILATION] = {"dilation", CONV | MAX, LIST, 1, MOST},   [GROUPS] = {"groups", CONV, ONE, 1, MOST_CHANNELS},
-    [OUT] = {"out", CONV, ONE, 1, MOST_CHANNELS},           [BIAS] = {"bias", CONV, FLAG, 0, 1},
-    [COUNT_PAD] = {"count_pad", AVG, FLAG, 0, 1},           [FLIP] = {"flip", CONV, FLAG, 0, 1},
+    [KERNEL] = {"kernel", CONV | MAX | AVG, LIST, 1, MOST},
+    [STRIDE] = {"stride", CONV | MAX | AVG, LIST, 1, MOST},
+    [PAD] = {"pad", CONV | MAX | AVG, SIDES, 0, MOST},
+    [TOTAL] = {"total", CONV | MAX | AVG, LIST, 0, 2 * MOST},
+    [DILATION] = {"dilation", CONV | MAX | AVG, LIST, 1, MOST},
+    [GROUPS] = {"groups", CONV, ONE, 1, MOST_CHANNELS},
+    [OUT] = {"out", CONV, ONE, 1, MOST_CHANNELS},
+    [BIAS] = {"bias", CONV, FLAG, 0, 1},
+    [COUNT_PAD] = {"count_pad", AVG, FLAG, 0, 1},
+    [FLIP] = {"flip", CONV, FLAG, 0, 1},
+    [CEIL] = {"ceil", MAX | AVG, FLAG, 0, 1},
 };
 
 /* What stands without a name, in order, as in a spec: conv{8, 3}, maxpool{3, 2}. */
@@ -308,6 +314,7 @@ static bool spread_all(Reader *r, ExplainLayer *l, bool single) {
     l->out_channels = v[OUT].n ? v[OUT].v[0] : 0;
     l->bias = r->op == EXPLAIN_CONV && (!v[BIAS].n || v[BIAS].v[0]);
     l->flip = v[FLIP].n && v[FLIP].v[0];
+    l->ceil = v[CEIL].n && v[CEIL].v[0];
     l->count_pad = !v[COUNT_PAD].n || v[COUNT_PAD].v[0];
     return true;
 }

@@ -145,6 +145,8 @@ has '→ 1×111×113$' 'conv{kernel={5,1}, total={1,1}, stride={2,2}}' --input 2
 has '→ 64×112×112$' 'conv{64, 7, stride=2, pad=3}' --input 3,224,224
 has 'parameters      9472 = 64·(3/1)·7×7 weights + 64 biases' 'conv{64, 7, stride=2, pad=3}' --input 3,224,224
 has 'k = d(kernel − 1) + 1 = 2·2 + 1 = 5' 'conv{kernel=3, dilation=2}' --input 9
+has '→ 4×16×16$' 'maxpool{3, 2, ceil=true}' --input 4,32,32
+has 'begin behind the input: 2$' 'avgpool{2, 3, pad=1, ceil=true}' --input 1,4
 x=x=1,0,2,2,3,1 w=w=3,2,2
 same '7 8 16 14 11' 'conv{kernel=3, total=1}' --input 6 --values $x $w
 same '7 8 16 14 11' 'conv{kernel=3, pad="total 1"}' --input 6 --values "$x $w"
@@ -200,7 +202,7 @@ wrong "at column 22: 2 groups do not divide the input's 1 channels" 'conv{kernel
 wrong "at column 27: pad and total are both given" 'conv{kernel=3,pad=1,total=2}'
 wrong "at column 20: more numbers than there can be axes" 'conv{kernel={3,3,3,3}}'
 wrong "at column 15: a pool's padding must be less than its window, which spans 2 positions" 'maxpool{2,pad=2}'
-wrong "at column 11: avgpool has no attribute 'dilation'" 'avgpool{3,dilation=2}'
+wrong "at column 11: conv has no attribute 'ceil'" 'conv{8,3, ceil=true}'
 wrong "at column 7: conv needs a kernel: kernel = 3" 'conv{}'
 wrong "at column 1: conv, maxpool or avgpool is wanted, not 'cov{kernel=3}'" 'cov{kernel=3}'
 wrong "at column 16: nothing after the layer is wanted, not 'x'" 'conv{kernel=3} x'

@@ -149,8 +149,8 @@ static int body(Arena *a, void *ctx) {
         explain_print_transposed(e, a);
         return 0;
     }
-    good = good && (!e->pixel_text || read_pixel(e, d)) &&
-                (!e->n_value_text || read_values(e, a, d)) && (!e->matrix || matrix_fits(e, d));
+    good = good && (!e->pixel_text || read_pixel(e, d)) && (!e->n_value_text || read_values(e, a, d)) &&
+           (!e->matrix || matrix_fits(e, d));
     if (good && e->has_pixel && e->l.taps > EXPLAIN_TERMS)
         good = diag_fail(d, DIAG_USAGE, "--pixel shows at most %d terms, one output of this layer has %lld",
                          EXPLAIN_TERMS, (long long)e->l.taps);
@@ -187,11 +187,13 @@ static int call(Arena *a, void *ctx) {
         .name = "explain",
         .args = "WHAT",
         .doc =
-            "Explains a layer (of a convtranspose{…} less): its output size with the formula, padding in every convention, parameters, receptive "
+            "Explains a layer (of a convtranspose{…} less): its output size with the formula, padding in every "
+            "convention, parameters, receptive "
             "field, matrices. WHAT is a layer, 'conv{out=8, kernel=3, stride=2, pad=\"same\"}' (also maxpool, "
             "avgpool), "
             "for an --input, or a spec, of which --layer names one. Attributes: kernel, stride, dilation, groups, out, "
-            "bias (conv); kernel, stride, dilation (maxpool), count_pad (avgpool); pad = N, one number an axis, two an "
+            "bias, flip (conv); kernel, stride, dilation, ceil (pools), count_pad (avgpool); pad = N, one number an "
+            "axis, two an "
             "axis (all before, then all after), \"valid\", \"same\", \"same_lower\", \"half\", \"full\" or \"total "
             "N\"; total = N is the same: left ⌊N/2⌋, right ⌈N/2⌉.",
         .shared = CLI_MODEL | CLI_JSON,

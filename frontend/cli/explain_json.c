@@ -18,10 +18,10 @@ static json_t *paddings(Arena *a, const ExplainLayer *l, int axis) {
         explain_pad(r, x, &lo, &hi);
         json_push(&all,
                   json_pack("{ss s[II] sI sI ss ss ss ss}", "convention", explain_pad_name[rule], "pad", (in)lo, (in)hi,
-                            "total", (in)(lo + hi), "output", (in)explain_out(x->in, lo + hi, x->span, x->stride),
+                            "total", (in)(lo + hi), "output", (in)explain_axis_out(l, x, lo, hi),
                             "pytorch", explain_pytorch(a, l, r, axis, lo, hi), "tensorflow",
                             explain_tensorflow(a, l, r, lo, hi), "caffe", explain_caffe(a, l, axis, lo, hi), "onnx",
-                            explain_onnx(a, r, lo, hi)));
+                            explain_onnx(a, l, r, lo, hi)));
     }
     return all;
 }

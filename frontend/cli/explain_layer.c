@@ -72,7 +72,7 @@ static void set_axes(ExplainLayer *l, const Type *x, const Dims *kernel, const D
         l->axis[i] = (ExplainAxis){.in = axis[i].extent,
                                    .kernel = kernel->v[i],
                                    .stride = stride->v[i],
-                                   .dilation = dilation ? dilation->v[i] : 1,
+                                   .dilation = dilation->v[i],
                                    .lo = pad->lo[i],
                                    .hi = pad->hi[i]};
 }
@@ -93,17 +93,22 @@ static bool layer_of(const Node *n, ExplainLayer *l) {
         const MAXPOOL_attr *p = &n->attr.MAXPOOL;
         set_axes(l, x, &p->kernel, &p->stride, &p->dilation, &p->pad);
         l->op = EXPLAIN_MAXPOOL;
+        l->ceil = p->ceil;
     } else if (n->op == OP_AVGPOOL) {
         const AVGPOOL_attr *p = &n->attr.AVGPOOL;
-        set_axes(l, x, &p->kernel, &p->stride, NULL, &p->pad);
+        set_axes(l, x, &p->kernel, &p->stride, &p->dilation, &p->pad);
         l->op = EXPLAIN_AVGPOOL;
+        l->ceil = p->ceil;
         l->count_pad = p->count_pad;
     } else return false;
     return true;
 }
 
 /* What reaches over all positions is seen from 0 on. */
-static bool sees_all(const Node *n) { return n->op == OP_GLOBALAVGPOOL || n->op == OP_FLATTEN; }
+static bool sees_all(const Node *n) {
+    return n->op == OP_GLOBALAVGPOOL || n->op == OP_GLOBALMAXPOOL || n->op == OP_GLOBALLPPOOL ||
+           n->op == OP_ADAPTIVEAVGPOOL || n->op == OP_ADAPTIVEMAXPOOL || n->op == OP_FLATTEN;
+}
 
 static bool field_of(const Node *n, Field *of, Diag *d) {
     Field *f = &of[n->id];
@@ -162,7 +167,9 @@ bool explain_from_spec(Explain *e, Arena *a, Diag *d) {
         return true;
     }
     if (!n || !layer_of(n, &e->l)) return no_layer(e, a, g, d);
-    if (n->op == OP_CONV && n->attr.CONV.pad_mode != 0)
+    bool padded = (n->op == OP_CONV && n->attr.CONV.pad_mode) || (n->op == OP_MAXPOOL && n->attr.MAXPOOL.pad_mode) ||
+                  (n->op == OP_AVGPOOL && n->attr.AVGPOOL.pad_mode);
+    if (padded)
         return diag_fail(d, DIAG_UNSUPPORTED, "'%.100s' has a pad_mode; explain knows padding by zeros", n->name);
     Field *of = ARENA_ARRAY(a, Field, g->n_node);
     for (int i = 0; i <= n->id; i++)

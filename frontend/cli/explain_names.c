@@ -20,13 +20,14 @@ const char *explain_pytorch(Arena *a, const ExplainLayer *l, ExplainPad rule, in
     bool conv = l->op == EXPLAIN_CONV, even = lo == hi && (conv || lo <= l->axis[axis].span / 2);
     if (conv && rule == EXPLAIN_VALID) return "padding='valid'";
     if (conv && rule == EXPLAIN_SAME && strides_are_one(l)) return "padding='same'";
-    if (even) return arena_printf(a, "padding=%lld", (long long)lo);
-    return arena_printf(a, "F.pad (%lld, %lld)", (long long)lo, (long long)hi);
+    const char *ceil = l->ceil ? ", ceil_mode=True" : "";
+    if (even) return arena_printf(a, "padding=%lld%s", (long long)lo, ceil);
+    return arena_printf(a, "F.pad (%lld, %lld)%s", (long long)lo, (long long)hi, ceil);
 }
 
 /* tf.nn.conv2d and max_pool2d take lists of paddings beside the two names, the others do not: tf.pad before them. */
 const char *explain_tensorflow(Arena *a, const ExplainLayer *l, ExplainPad rule, int64_t lo, int64_t hi) {
-    if (is_holey_pool(l)) return "–";
+    if (is_holey_pool(l) || l->ceil) return "–";
     if (rule == EXPLAIN_SAME) return "\"SAME\"";
     if (lo == 0 && hi == 0) return "\"VALID\"";
     bool lists = l->n == 2 && l->op != EXPLAIN_AVGPOOL;
@@ -42,11 +43,12 @@ const char *explain_caffe(Arena *a, const ExplainLayer *l, int axis, int64_t lo,
     int64_t down = explain_out(x->in, lo + hi, x->span, x->stride);
     int64_t up = explain_out_ceil(x->in, lo, hi, x->span, x->stride);
     if (lo == 0 && down > 0) up = down + ((x->in - x->span) % x->stride != 0);
-    if (conv || up == down) return arena_printf(a, "pad: %lld", (long long)lo);
+    if (conv || up == explain_axis_out(l, x, lo, hi)) return arena_printf(a, "pad: %lld", (long long)lo);
     return arena_printf(a, "pad: %lld, o = %lld", (long long)lo, (long long)up);
 }
 
-const char *explain_onnx(Arena *a, ExplainPad rule, int64_t lo, int64_t hi) {
+const char *explain_onnx(Arena *a, const ExplainLayer *l, ExplainPad rule, int64_t lo, int64_t hi) {
+    if (l->ceil) return arena_printf(a, "pads=[%lld, %lld], ceil_mode=1", (long long)lo, (long long)hi);
     if (rule == EXPLAIN_VALID) return "VALID";
     if (rule == EXPLAIN_SAME) return "SAME_UPPER";
     if (rule == EXPLAIN_SAME_LOWER) return "SAME_LOWER";

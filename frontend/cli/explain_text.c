@@ -19,13 +19,14 @@ static void head(const Explain *e, Arena *a) {
     printf("%s: %lld×%s → %lld×%s\n", explain_op_name[l->op], (ll)l->in_channels, SIZES(in), (ll)l->out_channels,
            SIZES(out));
     printf("  kernel %s, stride %s", SIZES(kernel), SIZES(stride));
-    if (l->op != EXPLAIN_AVGPOOL) printf(", dilation %s", SIZES(dilation));
+    printf(", dilation %s", SIZES(dilation));
     printf(", padding ");
     if (l->pad != EXPLAIN_SIDES) printf("%s: ", explain_pad_name[l->pad]);
     for (int i = 0; i < l->n; i++)
         printf("%s%c %lld + %lld", i ? ", " : "", explain_letter(l, i), (ll)l->axis[i].lo, (ll)l->axis[i].hi);
     if (l->op == EXPLAIN_CONV) printf(", %lld group%s", (ll)l->groups, l->groups == 1 ? "" : "s");
     if (l->op == EXPLAIN_AVGPOOL) printf(", padding %s", l->count_pad ? "counts" : "does not count");
+    if (l->ceil) printf(", rounded up");
     printf("\n");
 }
 
@@ -69,7 +70,8 @@ static void print_rule(const ExplainLayer *l, const ExplainAxis *x) {
 }
 
 static void output_size(const ExplainLayer *l, Arena *a) {
-    printf("\nOutput size: o = ⌊(l + p − k) / s⌋ + 1\n");
+    const char *open = l->ceil ? "⌈" : "⌊", *close = l->ceil ? "⌉" : "⌋";
+    printf("\nOutput size: o = %s(l + p − k) / s%s + 1\n", open, close);
     for (int i = 0; i < l->n; i++) {
         const ExplainAxis *x = &l->axis[i];
         ll p = x->lo + x->hi, room = x->in + p - x->span;
@@ -79,8 +81,11 @@ static void output_size(const ExplainLayer *l, Arena *a) {
             printf("     k = d(kernel − 1) + 1 = %lld·%lld + 1 = %lld\n", (ll)x->dilation, (ll)x->kernel - 1,
                    (ll)x->span);
         print_rule(l, x);
-        printf("     o = ⌊(%lld + %lld − %lld) / %lld⌋ + 1 = ⌊%lld / %lld⌋ + 1 = %lld\n", (ll)x->in, p, (ll)x->span,
-               (ll)x->stride, room, (ll)x->stride, (ll)x->out);
+        ll windows = (l->ceil ? room + x->stride - 1 : room) / x->stride + 1;
+        printf("     o = %s(%lld + %lld − %lld) / %lld%s + 1 = %s%lld / %lld%s + 1 = %lld\n", open, (ll)x->in, p,
+               (ll)x->span, (ll)x->stride, close, open, room, (ll)x->stride, close, windows);
+        if (windows > x->out)
+            printf("     the last window would begin behind the input: %lld\n", (ll)x->out);
         if (x->left)
             printf("     the last %lld of the %lld padded positions %s in no window\n", (ll)x->left, (ll)x->in + p,
                    x->left == 1 ? "is" : "are");
@@ -91,7 +96,7 @@ static void pad_row(TextTable *t, Arena *a, const ExplainLayer *l, int axis, Exp
     const ExplainAxis *x = &l->axis[axis];
     int64_t lo, hi, out;
     explain_pad(rule, x, &lo, &hi);
-    out = explain_out(x->in, lo + hi, x->span, x->stride);
+    out = explain_axis_out(l, x, lo, hi);
     table_cell(t, "%s", rule == l->pad ? "  →" : "   ");
     table_cell(t, "%s", explain_pad_name[rule]);
     table_cell(t, "%lld", (ll)(lo + hi));
@@ -101,7 +106,7 @@ static void pad_row(TextTable *t, Arena *a, const ExplainLayer *l, int axis, Exp
     table_cell(t, "%s", explain_pytorch(a, l, rule, axis, lo, hi));
     table_cell(t, "%s", explain_tensorflow(a, l, rule, lo, hi));
     table_cell(t, "%s", explain_caffe(a, l, axis, lo, hi));
-    table_cell(t, "%s", explain_onnx(a, rule, lo, hi));
+    table_cell(t, "%s", explain_onnx(a, l, rule, lo, hi));
 }
 
 static void paddings(const ExplainLayer *l, Arena *a) {
