@@ -59,6 +59,7 @@ typedef struct ExplainLayer {
     ExplainAxis axis[EXPLAIN_AXES];
     int64_t in_channels, out_channels, groups;
     bool bias, count_pad, flip; /* flip: tap k meets weight K−1−k */
+    const char *padded_by;      /* a pad_mode: the padding holds something else than zeros or nothing; else NULL */
     bool ceil;                  /* pools: the size is rounded up, explain_out_ceil */
     /* set by explain_layer */
     int64_t in_group, out_group; /* channels of a group */

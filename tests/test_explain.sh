@@ -183,6 +183,11 @@ has '^  h  *3  *2  *-1  *0$' "$dir/net.lua" --layer a
 has '^  h  *7  *2  *-3  *0$' "$dir/net.lua" --layer b
 has '^  h  *27  *4  *-5  *8$' "$dir/net.lua" --layer c
 has '+ x\[6,1,4\]·w\[5,2,2,2\]$' "$dir/net.lua" --layer b --pixel 5,0,3
+cat >"$dir/modes.lua" <<'END'
+return input { "x", 3, 16, 16 }:conv { 8, 3, pad = 1, pad_mode = "reflect", name = "a" }:maxpool { 3, 2, ceil = true, name = "p" }
+END
+has ', padded by reflection$' "$dir/modes.lua" --layer a
+has '→ 8×8×8$' "$dir/modes.lua" --layer p
 
 # ---- wrong arguments ------------------------------------------------------------------------------
 

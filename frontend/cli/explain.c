@@ -143,6 +143,9 @@ static int body(Arena *a, void *ctx) {
     Explain *e = ctx;
     Diag *d = &e->o.diag;
     bool good = get_layer(e, a, d);
+    if (good && e->l.padded_by && (e->pixel_text || e->n_value_text || e->matrix))
+        good = diag_fail(d, DIAG_UNSUPPORTED, "--pixel, --values and --matrix are for padding by zeros; this is by %s",
+                         e->l.padded_by);
     if (good && e->transposed && (e->pixel_text || e->n_value_text || e->matrix || e->o.json))
         good = diag_fail(d, DIAG_USAGE, "--pixel, --values, --matrix and --json are for conv, maxpool and avgpool");
     if (good && e->transposed) {

@@ -118,7 +118,8 @@ static int show(Arena *a, void *ctx) {
                   "axes", axes(a, l), "parameters", (in)l->params, "macs", (in)l->macs, "terms", (in)l->taps, "im2col",
                   json_pack("{sI sI sI}", "matrices", (in)l->groups, "rows", (in)l->taps, "columns", (in)l->positions));
     if (j && e->name) json_object_set_new(j, "layer", json_text(e->name));
-    if (j && l->op != EXPLAIN_MAXPOOL) json_object_set_new(j, "dense", dense(e, a));
+    if (j && l->padded_by) json_object_set_new(j, "padded_by", json_text(l->padded_by));
+    if (j && l->op != EXPLAIN_MAXPOOL && !l->padded_by) json_object_set_new(j, "dense", dense(e, a));
     if (j && e->has_pixel) json_object_set_new(j, "pixel", pixel(e));
     if (j && e->x) json_object_set_new(j, "values", values(e));
     return json_show(j);

@@ -77,6 +77,12 @@ static void set_axes(ExplainLayer *l, const Type *x, const Dims *kernel, const D
                                    .hi = pad->hi[i]};
 }
 
+/* The word of a pad_mode that is not the default. */
+static const char *padded_by(const Node *n, int mode) {
+    static const char *const words[] = {"zeros", "reflection", "its edge", "its other end", "a constant"};
+    return mode ? words[mode - (n->op == OP_MAXPOOL)] : NULL;
+}
+
 /* False when the node is none that explain knows. */
 static bool layer_of(const Node *n, ExplainLayer *l) {
     const Type *x = n->n_in ? &n->in[0]->type : NULL;
@@ -88,16 +94,19 @@ static bool layer_of(const Node *n, ExplainLayer *l) {
         l->out_channels = c->out;
         l->groups = c->groups;
         l->flip = c->flip;
+        l->padded_by = padded_by(n, c->pad_mode);
         l->bias = n->n_in == 3;
     } else if (n->op == OP_MAXPOOL) {
         const MAXPOOL_attr *p = &n->attr.MAXPOOL;
         set_axes(l, x, &p->kernel, &p->stride, &p->dilation, &p->pad);
         l->op = EXPLAIN_MAXPOOL;
+        l->padded_by = padded_by(n, p->pad_mode);
         l->ceil = p->ceil;
     } else if (n->op == OP_AVGPOOL) {
         const AVGPOOL_attr *p = &n->attr.AVGPOOL;
         set_axes(l, x, &p->kernel, &p->stride, &p->dilation, &p->pad);
         l->op = EXPLAIN_AVGPOOL;
+        l->padded_by = padded_by(n, p->pad_mode);
         l->ceil = p->ceil;
         l->count_pad = p->count_pad;
     } else return false;
@@ -167,10 +176,6 @@ bool explain_from_spec(Explain *e, Arena *a, Diag *d) {
         return true;
     }
     if (!n || !layer_of(n, &e->l)) return no_layer(e, a, g, d);
-    bool padded = (n->op == OP_CONV && n->attr.CONV.pad_mode) || (n->op == OP_MAXPOOL && n->attr.MAXPOOL.pad_mode) ||
-                  (n->op == OP_AVGPOOL && n->attr.AVGPOOL.pad_mode);
-    if (padded)
-        return diag_fail(d, DIAG_UNSUPPORTED, "'%.100s' has a pad_mode; explain knows padding by zeros", n->name);
     Field *of = ARENA_ARRAY(a, Field, g->n_node);
     for (int i = 0; i <= n->id; i++)
         if (g->node[i]->op != OP_WEIGHT && !field_of(g->node[i], of, d)) return false;

@@ -26,6 +26,7 @@ static void head(const Explain *e, Arena *a) {
         printf("%s%c %lld + %lld", i ? ", " : "", explain_letter(l, i), (ll)l->axis[i].lo, (ll)l->axis[i].hi);
     if (l->op == EXPLAIN_CONV) printf(", %lld group%s", (ll)l->groups, l->groups == 1 ? "" : "s");
     if (l->op == EXPLAIN_AVGPOOL) printf(", padding %s", l->count_pad ? "counts" : "does not count");
+    if (l->padded_by) printf(", padded by %s", l->padded_by);
     if (l->ceil) printf(", rounded up");
     printf("\n");
 }
@@ -119,6 +120,7 @@ static void paddings(const ExplainLayer *l, Arena *a) {
         for (int rule = 0; rule < EXPLAIN_PADS; rule++) pad_row(&t, a, l, i, (ExplainPad)rule);
         table_print(&t, stdout);
     }
+    if (l->padded_by) return;
     if (l->op == EXPLAIN_AVGPOOL)
         printf(
             "  TensorFlow's mean never counts padding; Caffe's does, and PyTorch's unless count_include_pad=False.\n");
@@ -173,7 +175,7 @@ static void matrices(const ExplainLayer *l, Arena *a) {
     else printf("  im2col          a channel: [%lld × %lld]\n", (ll)l->taps, (ll)l->positions);
     printf("                  %lld elements, %s times the input's %lld\n", (ll)l->column,
            ratio(a, l->column, l->inputs), (ll)l->inputs);
-    if (l->op == EXPLAIN_MAXPOOL) return; /* no linear map */
+    if (l->op == EXPLAIN_MAXPOOL || l->padded_by) return; /* no linear map; one whose borders add up weights */
     printf("  dense           [%lld × %lld], %lld entries, %lld of them not zero (%.4g %% are zero)\n", (ll)l->outputs,
            (ll)l->inputs, (ll)l->entries, (ll)l->nonzero, 100 * (1 - (double)l->nonzero / (double)l->entries));
     if (l->op != EXPLAIN_CONV) return;
