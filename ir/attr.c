@@ -32,7 +32,8 @@ static bool attr_is_whole(const AttrInfo *info) { return info->type != ATTR_FLOA
 static bool attr_check(const AttrInfo *info, double v, Diag *d) {
     if (attr_is_whole(info) && v != floor(v))
         return diag_fail(d, DIAG_SPEC, "%s = %.10g: an integer expected", info->name, v);
-    if (!(v >= info->lo && v <= info->hi)) /* also NaN */
+    double stored = attr_is_whole(info) ? v : (double)(float)v; /* 3.4028235e38 is FLT_MAX, and larger as a double */
+    if (!(v >= info->lo && v <= info->hi) && !(stored >= info->lo && stored <= info->hi)) /* also NaN */
         return diag_fail(d, DIAG_SPEC, "%s = %.10g is not in %.10g … %.10g", info->name, v, info->lo, info->hi);
     return true;
 }

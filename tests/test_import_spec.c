@@ -136,6 +136,9 @@ static void test_small(void **state) {
     (void)state;
     imports(TESTS_DIR "/onnx/small.onnx", "small");
     imports(TESTS_DIR "/onnx/small.onnx", "small"); /* over the files that are there */
+    imports(TESTS_DIR "/onnx/opset1.onnx", "opset1");
+    imports(TESTS_DIR "/onnx/opset7.onnx", "opset7");
+    imports(TESTS_DIR "/onnx/opset18.onnx", "opset18"); /* with the largest finite number as a constant */
 }
 
 static void test_mnist(void **state) {

@@ -41,6 +41,34 @@ static void test_small(void **state) {
     check_files(OWN("small.onnx"), 3, OWN("small.in.npy"), OWN("small.out.npy"));
 }
 
+/* Shape arithmetic, comparisons, choices, places and branches of constants. */
+static void test_folded(void **state) {
+    (void)state;
+    check_files(OWN("folded.onnx"), 2, OWN("folded.in.npy"), OWN("folded.out.npy"));
+}
+
+static void test_integers(void **state) {
+    (void)state;
+    LunetteModel *m = open_good(OWN("total.onnx"), NULL, 2);
+    const int64_t x[6] = {1, -2, 30, 4, 5, 600};
+    int64_t y = 0;
+    assert_int_equal(m->written->out[0].node->type.dtype, DT_I64);
+    assert_int_equal(lunette_run(m, (const void *[]){x}, (void *[]){&y}, NULL), LUNETTE_OK);
+    assert_int_equal(y, 638);
+    lunette_close(m);
+}
+
+static void test_unread(void **state) {
+    (void)state;
+    LunetteModel *m = open_good(OWN("unread.onnx"), NULL, 1);
+    const float x[4] = {-1, -5, -7, -9};
+    float y[3];
+    assert_int_equal(lunette_output(m, 0).elements, 3);
+    assert_int_equal(lunette_run(m, (const void *[]){x}, (void *[]){y}, NULL), LUNETTE_OK);
+    assert_memory_equal(y, ((float[]){-1, -5, -9}), sizeof y);
+    lunette_close(m);
+}
+
 static void test_names(void **state) {
     (void)state;
     LunetteModel *m = open_good(OWN("names.onnx"), NULL, 2);
@@ -99,6 +127,8 @@ static void test_refused(void **state) {
     LunetteOptions none = {0};
     refused(OWN("unknown.onnx"), none, DIAG_UNSUPPORTED, "node 'determinant' (Det, opset 11): this op is not known");
     refused(OWN("cycle.onnx"), none, DIAG_SPEC, "node 'first' (Add, opset 13): input 'b' is made by no earlier node");
+    refused(OWN("choice.onnx"), none, DIAG_UNSUPPORTED,
+            "node 'choose' (If, opset 13): the condition 'c' is not a constant");
     refused(OWN("elsewhere.onnx"), none, DIAG_FILE, "tensor 'w': its file '../weights.bin' is not there, or not in");
     refused(OWN("open.onnx"), none, DIAG_USAGE, "open size 'height': give it by --set height=N");
     refused(OWN("none.onnx"), none, DIAG_FILE, "none.onnx");
@@ -240,10 +270,17 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),     cmocka_unit_test(test_names),
-        cmocka_unit_test(test_constants), cmocka_unit_test(test_constants_refused),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_flipped),   cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_constants_refused),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

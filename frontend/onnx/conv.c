@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The weight: a constant, in the letters of the op, or whatever the network computes. */
+/* The weight: a constant, in the letters of the op. */
 typedef struct ConvInputs {
     Node *in[3];
     int n;
@@ -12,12 +12,10 @@ typedef struct ConvInputs {
 } ConvInputs;
 
 static bool weight_input(Import *im, const char *letters, ConvInputs *c) {
-    if (!onnx_is_constant(im, 1)) {
-        c->in[1] = onnx_activation(im, 1);
-        if (c->in[1]) node_dims(c->in[1], c->dim);
-        return c->in[1] && ((size_t)c->in[1]->type.rank == strlen(letters) ||
-                            import_fail(im, DIAG_SPEC, "the weight is %s", node_shape(im, c->in[1])));
-    }
+    if (onnx_has_input(im, 1) && !onnx_is_constant(im, 1))
+        return import_fail(im, DIAG_UNSUPPORTED,
+                           "the weight '%.100s' is not a constant; an input that is known is given by --const",
+                           im->node->input[1]);
     const Const *w = onnx_constant(im, 1, "the weight");
     if (!w) return false;
     if (!w->f || w->rank != (int)strlen(letters))
@@ -83,20 +81,25 @@ static int64_t transposed_span(const OnnxWindow *w, int i) {
     return (w->kernel.v[i] - 1) * (int64_t)w->dilation.v[i] + 1;
 }
 
-/* Pads that make the output as large as asked: total = s(l − 1) + output_padding + span − o, the odd one at the start unless
- * SAME_UPPER. A negative total makes the output larger at the end. */
-static void pads_for(OnnxWindow *w, Dims *output_pad, const Node *x, int i, int64_t wanted, bool upper) {
+/* Pads that make the output as large as asked: total = s(l − 1) + output_padding + span − o, the odd one at the start or at
+ * the end. A negative total makes the output larger at the end. */
+static bool pads_for(Import *im, OnnxWindow *w, Dims *output_pad, const Node *x, int i, int64_t wanted, bool at_end) {
     int64_t l = x->type.axis[2 + i].extent, s = w->stride.v[i];
     int64_t total = s * (l - 1) + output_pad->v[i] + transposed_span(w, i) - wanted;
+    if (total < -(1 << 24) || total > 1 << 17)
+        return import_fail(im, DIAG_UNSUPPORTED, "an output of %lld on axis %d, without pads it is %lld",
+                           (long long)wanted, 2 + i, (long long)(total + wanted));
     if (total < 0) {
         output_pad->v[i] += (int32_t)-total;
         total = 0;
     }
     int64_t less = total / 2;
-    w->pad.lo[i] = (int32_t)(upper ? less : total - less);
+    w->pad.lo[i] = (int32_t)(at_end ? less : total - less);
     w->pad.hi[i] = (int32_t)(total - w->pad.lo[i]);
+    return true;
 }
 
+/* Where the odd one of an output_shape stands: the equations before opset 11 have it at the end unless auto_pad says otherwise. */
 static bool output_shape(Import *im, OnnxWindow *w, Dims *output_pad, const Node *x, int spatial, bool *given) {
     const int64_t *v;
     int n;
@@ -110,7 +113,7 @@ static bool output_shape(Import *im, OnnxWindow *w, Dims *output_pad, const Node
     for (int i = 0; i < spatial && *given; i++) {
         int64_t wanted = n >= 0 ? v[n - spatial + i] : (int64_t)x->type.axis[2 + i].extent * w->stride.v[i];
         if (wanted < 1 || wanted > 1 << 24) return import_fail(im, DIAG_SPEC, "an output of %lld", (long long)wanted);
-        pads_for(w, output_pad, x, i, wanted, upper);
+        if (!pads_for(im, w, output_pad, x, i, wanted, upper || (!lower && im->opset < 11))) return false;
     }
     return true;
 }
@@ -129,8 +132,14 @@ static bool transposed_window(Import *im, OnnxWindow *w, Dims *output_pad, const
             return import_fail(im, DIAG_SPEC, "output_padding is %s", import_dims(im->a, v, n));
         output_pad->v[i] = (int32_t)v[i];
     }
-    if (!output_shape(im, w, output_pad, x, spatial, &given)) return false;
-    return given || window_pads_given(im, w, spatial);
+    bool not_set, valid;
+    if (!output_shape(im, w, output_pad, x, spatial, &given) ||
+        !onnx_attr_is(im, "auto_pad", "NOTSET", "NOTSET", &not_set) ||
+        !onnx_attr_is(im, "auto_pad", "NOTSET", "VALID", &valid))
+        return false;
+    if (given || valid) return true;
+    return not_set ? window_pads_given(im, w, spatial)
+                   : import_fail(im, DIAG_UNSUPPORTED, "this auto_pad is not known");
 }
 
 bool convert_convtranspose(Import *im) {

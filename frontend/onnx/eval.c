@@ -24,28 +24,85 @@ static const Const *bound_to(const Import *im, const Node *n) {
     return NULL;
 }
 
-/* All values up to n that n needs; a graph in order has no cycles. */
-static RefTensor *evaluate(Import *im, const Node *wanted) {
-    int count = wanted->id + 1;
-    bool *needed = ARENA_ARRAY(im->a, bool, count);
-    RefTensor **value = ARENA_ARRAY(im->a, RefTensor *, count);
-    needed[wanted->id] = true;
-    for (int i = wanted->id; i >= 0; i--)
-        for (int k = 0; needed[i] && k < im->g->node[i]->n_in; k++) needed[im->g->node[i]->in[k]->id] = true;
-    for (int i = 0; i < count; i++) {
+/* Room to know the nodes up to `count`. */
+static void reserve(Import *im, int count) {
+    if (count <= im->n_known) return;
+    RefTensor **known = ARENA_ARRAY(im->a, RefTensor *, 2 * (size_t)count);
+    if (im->n_known) memcpy(known, im->known, sizeof *known * (size_t)im->n_known);
+    im->known = known;
+    im->needed = ARENA_ARRAY(im->a, bool, 2 * (size_t)count);
+    im->n_known = 2 * count;
+}
+
+/* Marks what `wanted` needs and is not known yet, and gives the first of it; inputs come before the nodes that read them. */
+static int mark_needed(Import *im, const Node *wanted) {
+    int first = wanted->id, open = 1;
+    im->needed[wanted->id] = true;
+    for (int i = wanted->id; open > 0; i--) {
+        if (!im->needed[i]) continue;
+        first = i;
+        open--;
         const Node *n = im->g->node[i];
-        if (!needed[i]) continue;
-        if (n->op == OP_WEIGHT) {
-            value[i] = tensor_of(im, n, bound_to(im, n));
-        } else {
-            const RefTensor **in = ARENA_ARRAY(im->a, const RefTensor *, n->n_in + 4); /* NULL: optional ones */
-            for (int k = 0; k < n->n_in; k++) in[k] = value[n->in[k]->id];
-            value[i] = tensor_new(im, &n->type);
-            if (value[i]) op_table[n->op].eval(im->a, n, in, value[i]);
+        for (int k = 0; k < n->n_in; k++) {
+            int id = n->in[k]->id;
+            if (im->known[id] || im->needed[id]) continue;
+            im->needed[id] = true;
+            open++;
         }
-        if (!value[i]) return NULL;
     }
-    return value[wanted->id];
+    return first;
+}
+
+enum { MOST_WORK = 1 << 30 }; /* products and comparisons of all constants: some seconds */
+
+static double window(const Dims *kernel) {
+    double n = 1;
+    for (int i = 0; i < kernel->n; i++) n *= kernel->v[i];
+    return n;
+}
+
+/* About how many numbers n looks at. */
+static double work_of(const Node *n) {
+    double out = (double)type_elements(&n->type), other = n->n_in > 1 ? (double)type_elements(&n->in[1]->type) : 0;
+    if (n->op == OP_CONV) return out * other / n->attr.CONV.out;
+    if (n->op == OP_CONVTRANSPOSE) return out * other / n->attr.CONVTRANSPOSE.out;
+    if (n->op == OP_DENSE) return out * other / n->attr.DENSE.out;
+    if (n->op == OP_MATMUL || n->op == OP_GEMM) return sqrt(out * other * (double)type_elements(&n->in[0]->type));
+    if (n->op == OP_MAXPOOL) return out * window(&n->attr.MAXPOOL.kernel);
+    if (n->op == OP_MAXPOOLINDEX) return out * window(&n->attr.MAXPOOLINDEX.kernel);
+    if (n->op == OP_AVGPOOL) return out * window(&n->attr.AVGPOOL.kernel);
+    if (n->op == OP_LPPOOL) return out * window(&n->attr.LPPOOL.kernel);
+    return out;
+}
+
+static RefTensor *evaluate_node(Import *im, const Node *n) {
+    if (n->op == OP_WEIGHT) return tensor_of(im, n, bound_to(im, n));
+    const RefTensor **in = ARENA_ARRAY(im->a, const RefTensor *, n->n_in + 4); /* NULL: optional ones */
+    for (int k = 0; k < n->n_in; k++) in[k] = im->known[n->in[k]->id];
+    RefTensor *y = tensor_new(im, &n->type);
+    im->work += work_of(n);
+    if (y && im->work > MOST_WORK) {
+        import_fail(im, DIAG_UNSUPPORTED, "constant '%s' takes too long to compute", n->name);
+        return NULL;
+    }
+    if (!y) return NULL;
+    op_table[n->op].eval(im->a, n, in, y);
+    for (int64_t i = 0; n->type.dtype != DT_F32 && i < type_elements(&n->type); i++)
+        y->v[i] = trunc(y->v[i]); /* 5 / 2 of integers is 2 for what reads it too */
+    return y;
+}
+
+/* Every node once, however many ask for it. */
+static RefTensor *evaluate(Import *im, const Node *wanted) {
+    reserve(im, wanted->id + 1);
+    if (im->known[wanted->id]) return im->known[wanted->id];
+    for (int i = mark_needed(im, wanted); i <= wanted->id; i++) {
+        if (!im->needed[i]) continue;
+        im->needed[i] = false;
+        im->known[i] = evaluate_node(im, im->g->node[i]);
+        if (!im->known[i]) return NULL;
+    }
+    return im->known[wanted->id];
 }
 
 static int64_t whole(double v) { return v >= 0x1p63 ? INT64_MAX : v > -0x1p63 ? (int64_t)v : isnan(v) ? 0 : INT64_MIN; }

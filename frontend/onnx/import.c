@@ -82,19 +82,48 @@ bool value_is_made(const Value *v) { return v->node || value_is_constant(v); }
 
 static const char *text(const char *s) { return s ? s : ""; }
 
-static void values_make(Import *im) {
+/* The graph that attribute i is, a branch of an If, or NULL. */
+static const Onnx__GraphProto *branch(const Onnx__NodeProto *n, size_t i) { return n->attribute[i]->g; }
+
+/* Names and nodes, in branches too; messages are nested so deep only as file.c lets them. */
+static void count_graph(const Onnx__GraphProto *g, size_t *names, size_t *nodes) {
+    *names += g->n_input + g->n_output + g->n_initializer;
+    *nodes += g->n_node;
+    for (size_t k = 0; k < g->n_node; k++) {
+        *names += g->node[k]->n_input + g->node[k]->n_output;
+        for (size_t i = 0; i < g->node[k]->n_attribute; i++)
+            if (branch(g->node[k], i)) count_graph(branch(g->node[k], i), names, nodes);
+    }
+}
+
+/* What a branch of node `user` reads has more than one reader: no node there may swallow another. */
+static void use_in_branch(Import *im, const Onnx__GraphProto *g, int user) {
+    for (size_t k = 0; k < g->n_node; k++) {
+        for (size_t i = 0; i < g->node[k]->n_input; i++) {
+            Value *v = import_value(im, text(g->node[k]->input[i]));
+            v->uses += 2;
+            v->user = user;
+        }
+        for (size_t i = 0; i < g->node[k]->n_attribute; i++)
+            if (branch(g->node[k], i)) use_in_branch(im, branch(g->node[k], i), user);
+    }
+    for (size_t i = 0; i < g->n_output; i++) import_value(im, text(g->output[i]->name))->uses += 2;
+}
+
+static void values_make(Import *im, size_t names) {
     const Onnx__GraphProto *g = im->from;
-    size_t names = g->n_input + g->n_output + g->n_initializer;
-    for (size_t k = 0; k < g->n_node; k++) names += g->node[k]->n_input + g->node[k]->n_output;
     im->n_slot = 64;
     while (im->n_slot < 2 * names) im->n_slot *= 2;
     im->slot = ARENA_ARRAY(im->a, Value, im->n_slot);
-    for (size_t k = 0; k < g->n_node; k++)
+    for (size_t k = 0; k < g->n_node; k++) {
         for (size_t i = 0; i < g->node[k]->n_input; i++) {
             Value *v = import_value(im, text(g->node[k]->input[i]));
             v->uses++;
             v->user = (int)k;
         }
+        for (size_t i = 0; i < g->node[k]->n_attribute; i++)
+            if (branch(g->node[k], i)) use_in_branch(im, branch(g->node[k], i), (int)k);
+    }
     for (size_t k = 0; k < g->n_output; k++) {
         Value *v = import_value(im, text(g->output[k]->name));
         v->uses++;
@@ -102,8 +131,7 @@ static void values_make(Import *im) {
     }
 }
 
-static bool initializers(Import *im) {
-    const Onnx__GraphProto *g = im->from;
+static bool initializers(Import *im, const Onnx__GraphProto *g) {
     if (g->n_sparse_initializer) return import_fail(im, DIAG_UNSUPPORTED, "sparse initialisers");
     for (size_t i = 0; i < g->n_initializer; i++) {
         const char *name = text(g->initializer[i]->name);
@@ -146,8 +174,17 @@ static bool node_fits(Import *im, const OnnxOp *op) {
             return import_fail(im, DIAG_UNSUPPORTED, "the attribute '%.60s' is not known", text(a->name));
     }
     if (n->n_output < 1 || !*text(n->output[0])) return import_fail(im, DIAG_SPEC, "it has no output");
-    if (n->n_input < (size_t)op->min_in || n->n_input > (size_t)op->max_in)
-        return import_fail(im, DIAG_SPEC, "it has %zu inputs", n->n_input);
+    int most = onnx_most_inputs(op, im->opset);
+    if (n->n_input < (size_t)op->min_in || n->n_input > (size_t)most)
+        return import_fail(im, DIAG_SPEC, "it has %zu inputs; it takes %d to %d", n->n_input, op->min_in, most);
+    return true;
+}
+
+/* Whatever of its outputs is read was made. */
+static bool outputs_made(Import *im) {
+    for (size_t i = 1; i < im->node->n_output; i++)
+        if (onnx_has_output(im, (int)i) && !value_is_made(import_value(im, im->node->output[i])))
+            return import_fail(im, DIAG_UNSUPPORTED, "output %zu, '%.100s', is not known", i + 1, im->node->output[i]);
     return true;
 }
 
@@ -177,22 +214,36 @@ static bool fold_constants(Import *im) {
     return true;
 }
 
+static bool convert_node(Import *im) {
+    const OnnxOp *op = op_of(im->node);
+    if (!node_fits(im, op)) return false;
+    for (size_t i = 0; i < im->node->n_input; i++) {
+        const char *name = text(im->node->input[i]);
+        if (*name && !value_is_made(import_value(im, name)))
+            return import_fail(im, DIAG_SPEC, "input '%.100s' is made by no earlier node", name);
+    }
+    bool fold = op->fold && all_constant(im);
+    if (!fold && !op->convert) return import_fail(im, DIAG_UNSUPPORTED, "it is known for constants only");
+    return (fold ? fold_node(im, op) : op->convert(im)) && outputs_made(im);
+}
+
 static bool convert_all(Import *im) {
     for (im->index = 0; im->index < (int)im->from->n_node; im->index++) {
         im->node = im->from->node[im->index];
-        if (im->done[im->index]) continue;
-        const OnnxOp *op = op_of(im->node);
-        if (!node_fits(im, op)) return false;
-        for (size_t i = 0; i < im->node->n_input; i++) {
-            const char *name = text(im->node->input[i]);
-            if (*name && !value_is_made(import_value(im, name)))
-                return import_fail(im, DIAG_SPEC, "input '%.100s' is made by no earlier node", name);
-        }
-        bool fold = op->fold && all_constant(im);
-        if (!fold && !op->convert) return import_fail(im, DIAG_UNSUPPORTED, "it is known for constants only");
-        if (!(fold ? fold_node(im, op) : op->convert(im))) return false;
+        if (!im->done[im->index] && !convert_node(im)) return false;
     }
     im->node = NULL;
+    return true;
+}
+
+bool import_branch(Import *im, const Onnx__GraphProto *g) {
+    const Onnx__NodeProto *outer = im->node;
+    if (!initializers(im, g)) return false;
+    for (size_t k = 0; k < g->n_node; k++) {
+        im->node = g->node[k];
+        if (!convert_node(im)) return false;
+    }
+    im->node = outer;
     return true;
 }
 
@@ -291,15 +342,17 @@ bool import_model(Import *im, const OnnxFile *f, OnnxModel *out) {
     im->from = f->model->graph;
     if (!im->from) return import_fail(im, DIAG_SPEC, "the model has no graph");
     if (!choose_opset(im, f->model)) return false;
-    if (im->from->n_node > MOST_NODES)
-        return import_fail(im, DIAG_UNSUPPORTED, "%zu nodes; at most %d are possible", im->from->n_node, MOST_NODES);
+    size_t names = 0, nodes = 0;
+    count_graph(im->from, &names, &nodes);
+    if (nodes > MOST_NODES)
+        return import_fail(im, DIAG_UNSUPPORTED, "%zu nodes; at most %d are possible", nodes, MOST_NODES);
     im->most = f->size > (SIZE_MAX - CONSTANTS_BASE) / CONSTANTS ? SIZE_MAX : f->size * CONSTANTS + CONSTANTS_BASE;
     im->g = graph_new(im->a, import_name(im->a, text(im->from->name)));
     im->set_used = ARENA_ARRAY(im->a, bool, im->o->n_set);
     im->shape_used = ARENA_ARRAY(im->a, bool, im->o->n_shape);
     im->done = ARENA_ARRAY(im->a, bool, im->from->n_node);
-    values_make(im);
-    if (!initializers(im) || !import_inputs(im) || !fold_constants(im) || !convert_all(im) || !outputs(im))
+    values_make(im, names);
+    if (!initializers(im, im->from) || !import_inputs(im) || !fold_constants(im) || !convert_all(im) || !outputs(im))
         return false;
     graph_remove_dead(im->g);
     out->graph = im->g;

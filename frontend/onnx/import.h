@@ -71,6 +71,10 @@ typedef struct Import {
     size_t computed, most;       /* bytes of constants made here, and how many there may be */
     Bound *weight;
     int n_weight, cap_weight;
+    RefTensor **known; /* [n_known] what nodes made of constants were found to be, by their ids */
+    bool *needed;      /* [n_known] scratch of eval.c */
+    int n_known;
+    double work; /* spent on them */
 } Import;
 
 /* "path: node 'conv1' (Conv, opset 7): …"; returns false. */
@@ -84,6 +88,8 @@ bool value_is_constant(const Value *v);
 bool value_is_made(const Value *v);
 bool import_inputs(Import *im); /* input.c */
 bool import_model(Import *im, const OnnxFile *f, OnnxModel *out);
+/* The nodes of a branch of the current node, which stays the current one. */
+bool import_branch(Import *im, const Onnx__GraphProto *g);
 /* "[1, 3, 8]" */
 const char *import_dims(Arena *a, const int64_t *dim, int rank);
 
@@ -192,6 +198,7 @@ typedef struct OnnxOp {
 } OnnxOp;
 
 const OnnxOp *onnx_op_find(const char *name);
+int onnx_most_inputs(const OnnxOp *op, int64_t opset);
 
 bool convert_unary(Import *im);
 bool convert_gelu(Import *im);
@@ -242,5 +249,15 @@ const Const *fold_range(Import *im);
 const Const *fold_constant(Import *im);
 const Const *fold_transpose(Import *im);
 const Const *fold_identity(Import *im);
+const Const *fold_compare(Import *im);
+const Const *fold_not(Import *im);
+const Const *fold_where(Import *im);
+const Const *fold_round(Import *im);
+const Const *fold_mod(Import *im);
+const Const *fold_nonzero(Import *im);
+const Const *fold_scatter(Import *im);
+const Const *fold_trilu(Import *im);
+bool convert_sign(Import *im);
+bool convert_if(Import *im);
 
 #endif

@@ -33,8 +33,9 @@ static bool input_extent(Import *im, const char *input, const Onnx__TensorShapeP
     *out = set ? set : open ? im->o->batch : dim->dim_value;
     if (open && axis > 0 && !set) {
         if (!*name)
-            return import_fail(im, DIAG_UNSUPPORTED, "axis %d of input '%.100s' has neither size nor name", axis,
-                               input);
+            return import_fail(im, DIAG_USAGE,
+                               "axis %d of input '%.100s' has neither size nor name: give it by --shape %.100s=D,D…",
+                               axis, input, input);
         return import_fail(im, DIAG_USAGE,
                            "axis %d of input '%.100s' has the open size '%.100s': give it by --set %.100s=N", axis,
                            input, name, name);
@@ -91,6 +92,9 @@ static bool input_extents(Import *im, const char *name, const Onnx__TensorShapeP
         return import_fail(im, DIAG_USAGE, "input '%.100s' has no shape: give it by --shape %.100s=D,D…", name, name);
     if (given >= 0 && shape && shape->n_dim != (size_t)given)
         return import_fail(im, DIAG_USAGE, "--shape %.100s has %d extents, the model %zu", name, given, shape->n_dim);
+    if (given > 0 && im->o->batch > 1 && extent[0] != im->o->batch)
+        return import_fail(im, DIAG_USAGE, "the batch of input '%.100s' is %lld, --batch %lld does not fit", name,
+                           (long long)extent[0], (long long)im->o->batch);
     if (!shape) return *rank = given, true;
     if (shape->n_dim > MAX_RANK)
         return import_fail(im, DIAG_UNSUPPORTED, "input '%.100s' has %zu axes; at most %d are known", name,

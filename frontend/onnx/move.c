@@ -1,6 +1,7 @@
 /* Ops that move values: transposes, slices, joins, paddings, gathers. */
 #include "frontend/onnx/import.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- transposes ------------------------------------------------------------------------------------------ */
@@ -197,20 +198,50 @@ bool convert_expand(Import *im) {
     return onnx_result(im, make_node(&m, &x, 1));
 }
 
-/* Joined to itself, axis by axis. */
-bool convert_tile(Import *im) {
+/* Up to opset 5: a number of copies along one axis, both of x's own type. */
+static bool old_repeats(Import *im, const Node *x, int64_t repeats[MAX_AXES]) {
+    double v[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        const Const *c = onnx_constant(im, 1 + i, i ? "the axis" : "tiles");
+        if (!c) return false;
+        if (c->n == 1) v[i] = c->f ? (double)c->f[0] : (double)c->i[0];
+        if (c->n != 1 || !(fabs(v[i]) <= 1 << 30) || v[i] != trunc(v[i]))
+            return import_fail(im, DIAG_SPEC, "tiles and axis are no whole numbers");
+    }
+    int axis = onnx_axis(im, (int64_t)v[1], x->type.rank);
+    for (int i = 0; i < x->type.rank; i++) repeats[i] = i == axis ? (int64_t)v[0] : 1;
+    return axis >= 0;
+}
+
+static bool repeats_of(Import *im, const Node *x, int64_t repeats[MAX_AXES]) {
     const int64_t *v;
     int n;
-    Node *x = onnx_activation(im, 0);
-    if (!x || !onnx_ints(im, "repeats", 0, 1, &v, &n)) return false;
+    if (im->opset < 6) return old_repeats(im, x, repeats);
+    if (im->node->n_input != 2) return import_fail(im, DIAG_SPEC, "it has %zu inputs", im->node->n_input);
+    if (!onnx_ints(im, "repeats", 0, 1, &v, &n)) return false;
     if (n != x->type.rank) return import_fail(im, DIAG_SPEC, "%d repeats for %s", n, node_shape(im, x));
-    for (int i = 0; i < n && x; i++) {
-        if (v[i] < 1 || v[i] > 1024) return import_fail(im, DIAG_UNSUPPORTED, "%lld repeats", (long long)v[i]);
-        Node **in = ARENA_ARRAY(im->a, Node *, v[i]);
-        for (int64_t k = 0; k < v[i]; k++) in[k] = x;
-        Make m = make_op(im, OP_CONCAT);
-        make_number(&m, "axis", i);
-        if (v[i] > 1) x = make_node(&m, in, (int)v[i]);
+    for (int i = 0; i < n; i++) repeats[i] = v[i];
+    return true;
+}
+
+/* Axis by axis: a new one before it is expanded and becomes a part of it. */
+bool convert_tile(Import *im) {
+    int64_t repeats[MAX_AXES], dim[MAX_AXES];
+    Node *x = onnx_activation(im, 0);
+    if (!x || !repeats_of(im, x, repeats)) return false;
+    int rank = x->type.rank;
+    node_dims(x, dim);
+    for (int i = rank - 1; i >= 0 && x; i--) {
+        if (repeats[i] < 1 || repeats[i] > 1 << 30)
+            return import_fail(im, DIAG_UNSUPPORTED, "%lld repeats", (long long)repeats[i]);
+        if (repeats[i] == 1) continue;
+        int64_t split[3] = {1, 1, 1};
+        for (int k = 0; k < rank; k++) split[k < i ? 0 : 2] *= dim[k];
+        Make m = make_op(im, OP_EXPAND);
+        make_ints(&m, "shape", (int64_t[]){split[0], repeats[i], split[2]}, 3);
+        Node *apart = make_reshape(im, x, split, 3);
+        dim[i] *= repeats[i];
+        x = make_reshape(im, make_node(&m, &apart, 1), dim, rank);
     }
     return onnx_result(im, x);
 }
@@ -271,12 +302,21 @@ bool convert_pad(Import *im) {
     return onnx_result(im, make_node(&m, &x, 1));
 }
 
+/* Indexes that are known lie in the axis. */
+static bool indexes_fit(Import *im, int64_t extent) {
+    const Const *c = onnx_is_constant(im, 1) ? onnx_constant(im, 1, "the index") : NULL;
+    for (int64_t i = 0; c && c->i && i < c->n; i++)
+        if (c->i[i] < -extent || c->i[i] >= extent)
+            return import_fail(im, DIAG_SPEC, "index %lld of %lld", (long long)c->i[i], (long long)extent);
+    return c || !onnx_is_constant(im, 1);
+}
+
 bool convert_gather(Import *im) {
     int64_t given;
     Node *x = onnx_activation(im, 0), *index = x ? onnx_activation(im, 1) : NULL;
     if (!index || !onnx_attr_int(im, "axis", 0, &given)) return false;
     int axis = onnx_axis(im, given, x->type.rank);
-    if (axis < 0) return false;
+    if (axis < 0 || !indexes_fit(im, x->type.axis[axis].extent)) return false;
     Make m = make_op(im, OP_GATHER);
     make_number(&m, "axis", axis);
     return onnx_result(im, make_node(&m, (Node *[]){x, index}, 2));

@@ -1,6 +1,7 @@
 /* Softmax, norms and reductions. */
 #include "frontend/onnx/import.h"
 
+#include <float.h>
 #include <string.h>
 
 /* ---- softmax ----------------------------------------------------------------------------------------------- */
@@ -42,9 +43,10 @@ static bool is_vector(Import *im, int i, const Node *x) {
     return import_fail(im, DIAG_SPEC, "input %d is %s, x is %s", i + 1, node_shape(im, v), node_shape(im, x));
 }
 
-/* Input i as [c 1 1 …], to stand beside x. */
+/* The value of each channel as [c 1 1 …], to stand beside x; it may be there for each feature already. */
 static Node *channel_node(Import *im, Node *v, const Node *x) {
     int64_t dim[MAX_AXES] = {1, 1, 1, 1, 1, 1, 1, 1};
+    if (v && v->type.rank == x->type.rank - 1) return v;
     dim[0] = x->type.axis[1].extent;
     return make_reshape(im, v, dim, x->type.rank - 1);
 }
@@ -103,16 +105,40 @@ static bool stored_batchnorm(Import *im, Node *x, float eps) {
     return onnx_result(im, onnx_emit(im, OP_BATCHNORM, in, 5, &attr));
 }
 
+/* Up to opset 8, spatial = 0: scale, bias, mean and variance of each element of an image. */
+static bool feature_batchnorm(Import *im, Node *x, float eps) {
+    Node *v[4];
+    for (int i = 0; i < 4; i++) {
+        v[i] = onnx_activation(im, 1 + i);
+        bool fits = v[i] && v[i]->type.rank == x->type.rank - 1;
+        for (int k = 1; k < x->type.rank && fits; k++) fits = v[i]->type.axis[k - 1].extent == x->type.axis[k].extent;
+        if (!v[i]) return false;
+        if (!fits)
+            return import_fail(im, DIAG_SPEC, "spatial = 0, input %d is %s, x is %s", i + 2, node_shape(im, v[i]),
+                               node_shape(im, x));
+    }
+    return onnx_result(im, open_batchnorm(im, x, v, eps));
+}
+
+/* An attribute from opset 14 on; before, there are the outputs of training, unless is_test says otherwise. */
+static bool batchnorm_trains(Import *im, int64_t *training) {
+    int64_t test;
+    if (!onnx_attr_int(im, "training_mode", 0, training) || !onnx_attr_int(im, "is_test", 0, &test)) return false;
+    for (size_t i = 1; i < im->node->n_output && im->opset < 14 && !test; i++)
+        if (im->node->output[i] && *im->node->output[i]) *training = 1;
+    return true;
+}
+
 bool convert_batchnorm(Import *im) {
-    int64_t spatial, training, test;
+    int64_t spatial, training;
     float eps, momentum;
     bool stored = true;
     Node *x = onnx_activation(im, 0), *v[4];
-    if (!x || !onnx_attr_int(im, "spatial", 1, &spatial) || !onnx_attr_int(im, "training_mode", 0, &training) ||
-        !onnx_attr_float(im, "epsilon", 1e-5f, &eps) || !onnx_attr_float(im, "momentum", 0.9f, &momentum) ||
-        !onnx_attr_int(im, "is_test", 1, &test))
+    if (!x || !onnx_attr_int(im, "spatial", 1, &spatial) || !batchnorm_trains(im, &training) ||
+        !onnx_attr_float(im, "epsilon", 1e-5f, &eps) || !onnx_attr_float(im, "momentum", 0.9f, &momentum))
         return false;
-    if (!spatial) return import_fail(im, DIAG_UNSUPPORTED, "spatial = 0");
+    if (!spatial && training) return import_fail(im, DIAG_UNSUPPORTED, "spatial = 0 in training mode");
+    if (!spatial && x->type.rank != 2) return feature_batchnorm(im, x, eps);
     for (int i = 0; i < 4; i++) {
         if (!is_vector(im, 1 + i, x)) return false;
         stored &= onnx_is_constant(im, 1 + i);
@@ -237,7 +263,7 @@ bool convert_mvn(Import *im) {
     return onnx_result(im, make_node(&m, &x, 1));
 }
 
-/* x over its norm along an axis; where that is 0, x. */
+/* x over its norm along an axis; where that is 0, x, which is 0. */
 bool convert_lpnorm(Import *im) {
     int64_t given, p;
     Node *x = onnx_activation(im, 0);
@@ -247,7 +273,8 @@ bool convert_lpnorm(Import *im) {
     if (p != 1 && p != 2) return import_fail(im, DIAG_SPEC, "p = %lld", (long long)p);
     Make m = make_op(im, p == 1 ? OP_REDUCEL1 : OP_REDUCEL2);
     make_ints(&m, "axes", (int64_t[]){axis}, 1);
-    return onnx_result(im, make_binary(im, OP_DIV, x, make_node(&m, &x, 1)));
+    Node *norm = make_binary(im, OP_MAX, make_node(&m, &x, 1), make_constant(im, (double)FLT_MIN));
+    return onnx_result(im, make_binary(im, OP_DIV, x, norm));
 }
 
 /* ---- reductions -------------------------------------------------------------------------------------------- */
@@ -281,7 +308,11 @@ bool convert_reduce(Import *im) {
     Make m = make_op(im, (Op)op);
     if (n > 0) make_ints(&m, "axes", v, n);
     make_number(&m, "keep", keep != 0);
-    return onnx_result(im, make_node(&m, &x, 1));
+    Node *y = make_node(&m, &x, 1);
+    if (!y || y->type.dtype == x->type.dtype) return onnx_result(im, y);
+    Make cast = make_op(im, OP_CAST); /* what integers come to is one */
+    make_word(&cast, "to", dtype_name(x->type.dtype));
+    return onnx_result(im, make_node(&cast, &y, 1));
 }
 
 bool convert_argmax(Import *im) {

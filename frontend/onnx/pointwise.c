@@ -2,6 +2,7 @@
 #include "frontend/onnx/import.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- one input ------------------------------------------------------------------------------------- */
@@ -69,6 +70,16 @@ bool convert_reciprocal(Import *im) {
     return x && onnx_result(im, make_binary(im, OP_DIV, make_constant(im, 1), x));
 }
 
+/* x · 2¹²⁷ · 2¹²⁷ within −1 … 1: exact, for the least float32 is 2⁻¹⁴⁹. */
+bool convert_sign(Import *im) {
+    Node *x = onnx_activation(im, 0);
+    for (int i = 0; i < 2 && x; i++) x = make_binary(im, OP_MUL, x, make_constant(im, 0x1p127));
+    Make m = make_op(im, OP_CLIP);
+    make_number(&m, "min", -1);
+    make_number(&m, "max", 1);
+    return x && onnx_result(im, make_node(&m, &x, 1));
+}
+
 static bool clip_bound(Import *im, const char *name, int i, float *out) {
     if (im->opset < 11) return onnx_attr_float(im, name, *out, out);
     if (onnx_attr(im, name)) return import_fail(im, DIAG_UNSUPPORTED, "'%s' is an input in this opset", name);
@@ -77,7 +88,7 @@ static bool clip_bound(Import *im, const char *name, int i, float *out) {
     if (!c) return false;
     if (c->n != 1) return import_fail(im, DIAG_SPEC, "%s is not a number", name);
     *out = c->f ? c->f[0] : (float)c->i[0];
-    return true;
+    return *out == *out || import_fail(im, DIAG_SPEC, "%s is not a number", name);
 }
 
 /* A bound that the network computes: max with the lower one first, then min with the upper one. */
@@ -97,6 +108,11 @@ bool convert_clip(Import *im) {
     if (!clip_bound(im, "min", 1, &lo) || !clip_bound(im, "max", 2, &hi)) return false;
     if (lo == 0 && hi == 6) return onnx_result(im, make_unary(im, OP_RELU6, x));
     if (lo == 0 && hi >= FLT_MAX) return onnx_result(im, make_unary(im, OP_RELU, x));
+    if (lo == -INFINITY || hi == INFINITY) { /* which a clip would make the largest finite numbers */
+        if (lo > -INFINITY) x = make_binary(im, OP_MAX, make_constant(im, (double)lo), x);
+        if (hi < INFINITY) x = make_binary(im, OP_MIN, make_constant(im, (double)hi), x);
+        return onnx_result(im, x);
+    }
     Make m = make_op(im, OP_CLIP);
     if (lo > -FLT_MAX) make_number(&m, "min", (double)lo);
     if (hi < FLT_MAX) make_number(&m, "max", (double)hi);
@@ -109,12 +125,13 @@ bool convert_clip(Import *im) {
 static Node *old_broadcast(Import *im, const Node *x, Node *y) {
     int64_t axis, broadcast, dim[MAX_AXES];
     if (!onnx_attr_int(im, "axis", -1, &axis) || !onnx_attr_int(im, "broadcast", 0, &broadcast)) return NULL;
-    int rank = y->type.rank, behind = axis < 0 ? 0 : x->type.rank - (int)axis - rank;
-    if (!broadcast || behind <= 0) return y;
-    if (axis > x->type.rank || rank + behind > MAX_RANK) {
+    if (!broadcast || axis < 0) return y;
+    if (axis > x->type.rank) {
         import_fail(im, DIAG_SPEC, "axis = %lld", (long long)axis);
         return NULL;
     }
+    int rank = y->type.rank, behind = x->type.rank - (int)axis - rank;
+    if (behind <= 0) return y;
     node_dims(y, dim);
     for (int i = 0; i < behind; i++) dim[rank + i] = 1;
     return make_reshape(im, y, dim, rank + behind);
@@ -202,25 +219,46 @@ bool convert_dropout(Import *im) {
     return onnx_result(im, x);
 }
 
-bool convert_cast(Import *im) {
-    static const struct {
-        int32_t onnx;
-        const char *word;
-    } to[] = {
-        {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, "f32"},    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, "f32"},
-        {ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16, "f32"}, {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, "f32"},
-        {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, "i64"},    {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, "i32"},
-        {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, "u8"},     {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, "bool"},
-    };
-    int64_t type;
-    Node *x = onnx_activation(im, 0);
-    if (!x || !onnx_attr_int(im, "to", 0, &type)) return false;
-    for (size_t i = 0; i < COUNT_OF(to); i++) {
-        if (to[i].onnx != type) continue;
-        if (strcmp(dtype_name(x->type.dtype), to[i].word) == 0) return onnx_result(im, x);
-        Make m = make_op(im, OP_CAST);
-        make_word(&m, "to", to[i].word);
-        return onnx_result(im, make_node(&m, &x, 1));
+typedef struct CastTo {
+    int32_t onnx;
+    const char *name, *word; /* the standard's and ours */
+} CastTo;
+
+static const CastTo cast_to[] = {
+    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, "FLOAT", "f32"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, "FLOAT16", "f32"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16, "BFLOAT16", "f32"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, "DOUBLE", "f32"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, "INT64", "i64"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, "INT32", "i32"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, "UINT8", "u8"},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, "BOOL", "bool"},
+};
+
+/* Until opset 5 the type is a word; NULL with a message. */
+static const CastTo *cast_type(Import *im) {
+    int64_t type = 0;
+    if (!onnx_attr(im, "to")) {
+        import_fail(im, DIAG_SPEC, "to is missing");
+        return NULL;
     }
-    return import_fail(im, DIAG_UNSUPPORTED, "to data type %lld", (long long)type);
+    if (im->opset >= 6 && !onnx_attr_int(im, "to", 0, &type)) return NULL;
+    for (size_t i = 0; i < COUNT_OF(cast_to); i++) {
+        bool is = cast_to[i].onnx == type;
+        if (im->opset < 6 && !onnx_attr_is(im, "to", "", cast_to[i].name, &is)) return NULL;
+        if (is) return &cast_to[i];
+    }
+    if (im->opset < 6) import_fail(im, DIAG_UNSUPPORTED, "to this data type");
+    else import_fail(im, DIAG_UNSUPPORTED, "to data type %lld", (long long)type);
+    return NULL;
+}
+
+bool convert_cast(Import *im) {
+    Node *x = onnx_activation(im, 0);
+    const CastTo *to = x ? cast_type(im) : NULL;
+    if (!to) return false;
+    if (strcmp(dtype_name(x->type.dtype), to->word) == 0) return onnx_result(im, x);
+    Make m = make_op(im, OP_CAST);
+    make_word(&m, "to", to->word);
+    return onnx_result(im, make_node(&m, &x, 1));
 }

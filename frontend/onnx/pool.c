@@ -1,10 +1,23 @@
 /* Pools. */
 #include "frontend/onnx/window.h"
 
+/* Padding at the end that no window reaches, of which exporters write more than a window: the last window ends in what is left. */
+static void drop_unread(OnnxWindow *w, const Node *x, int spatial) {
+    for (int i = 0; i < spatial; i++) {
+        int64_t span = (w->kernel.v[i] - 1) * (int64_t)w->dilation.v[i] + 1;
+        int64_t unread = (x->type.axis[2 + i].extent + w->pad.lo[i] + w->pad.hi[i] - span) % w->stride.v[i];
+        if (w->pad.hi[i] >= span && unread > 0)
+            w->pad.hi[i] -= (int32_t)(unread < w->pad.hi[i] ? unread : w->pad.hi[i]);
+    }
+}
+
 static bool pool_window(Import *im, OnnxWindow *w, const Node *x, int spatial, int64_t *ceil) {
     if (!onnx_attr(im, "kernel_shape")) return import_fail(im, DIAG_SPEC, "kernel_shape is missing");
-    return window_dims(im, "kernel_shape", spatial, 1, &w->kernel) && window_of(im, w, x, spatial) &&
-           onnx_attr_int(im, "ceil_mode", 0, ceil);
+    if (!window_dims(im, "kernel_shape", spatial, 1, &w->kernel) || !window_of(im, w, x, spatial) ||
+        !onnx_attr_int(im, "ceil_mode", 0, ceil))
+        return false;
+    if (!*ceil) drop_unread(w, x, spatial);
+    return true;
 }
 
 /* The attributes that all pools have. */

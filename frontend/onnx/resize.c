@@ -51,15 +51,20 @@ static bool read_targets(Import *im, const Node *x, Targets *t) {
     return true;
 }
 
-/* keep_aspect_ratio_policy: one scale for all axes, the smallest or the largest that the sizes ask for. */
+/* keep_aspect_ratio_policy: one scale for all axes, the smallest or the largest that the sizes ask for; it is that of the
+ * coordinates too. */
 static bool keep_aspect(Import *im, const Node *x, Targets *t) {
-    bool stretch, larger;
+    bool stretch, larger, smaller;
     if (!onnx_attr_is(im, "keep_aspect_ratio_policy", "stretch", "stretch", &stretch) ||
-        !onnx_attr_is(im, "keep_aspect_ratio_policy", "stretch", "not_smaller", &larger))
+        !onnx_attr_is(im, "keep_aspect_ratio_policy", "stretch", "not_smaller", &larger) ||
+        !onnx_attr_is(im, "keep_aspect_ratio_policy", "stretch", "not_larger", &smaller))
         return false;
+    if (!stretch && !larger && !smaller)
+        return import_fail(im, DIAG_UNSUPPORTED, "this keep_aspect_ratio_policy is not known");
     if (stretch || t->n_sizes <= 0) return true;
     double scale = larger ? 0 : INFINITY;
     int64_t *sizes = ARENA_ARRAY(im->a, int64_t, t->n_sizes);
+    float *scales = ARENA_ARRAY(im->a, float, t->n_sizes);
     int axis[MAX_AXES];
     for (int i = 0; i < t->n_sizes; i++) {
         axis[i] = onnx_axis(im, t->n_axes >= 0 ? t->axes[i] : i, x->type.rank);
@@ -67,8 +72,15 @@ static bool keep_aspect(Import *im, const Node *x, Targets *t) {
         double own = (double)t->sizes[i] / x->type.axis[axis[i]].extent;
         scale = larger ? fmax(scale, own) : fmin(scale, own);
     }
-    for (int i = 0; i < t->n_sizes; i++) sizes[i] = (int64_t)floor(scale * x->type.axis[axis[i]].extent + 0.5);
+    for (int i = 0; i < t->n_sizes; i++) {
+        double size = floor(scale * x->type.axis[axis[i]].extent + 0.5);
+        if (!(size >= 1 && size <= 1 << 30)) return import_fail(im, DIAG_SPEC, "a size of %g", size);
+        sizes[i] = (int64_t)size;
+        scales[i] = (float)scale;
+    }
     t->sizes = sizes;
+    t->scales = scales;
+    t->n_scales = t->n_sizes;
     return true;
 }
 
@@ -78,7 +90,7 @@ static void set_targets(Make *m, const Node *x, const Targets *t) {
     if (t->n_axes >= 0) make_ints(m, "axes", t->axes, t->n_axes);
     else make_ints(m, "axes", all, x->type.rank);
     if (t->n_sizes > 0) make_ints(m, "sizes", t->sizes, t->n_sizes);
-    else make_floats(m, "scales", t->scales, t->n_scales);
+    if (t->n_scales > 0) make_floats(m, "scales", t->scales, t->n_scales);
     if (t->n_roi > 0) make_floats(m, "roi", t->roi, t->n_roi);
 }
 
@@ -129,6 +141,9 @@ bool convert_upsample(Import *im) {
     set_targets(&m, x, &t);
     make_word(&m, "coordinates", "asymmetric");
     make_word(&m, "nearest", "floor");
-    if (!set_word(im, &m, "mode", "mode", "nearest")) return false;
+    bool bilinear = false; /* the word until opset 6 */
+    if (im->opset < 7 && !onnx_attr_is(im, "mode", "nearest", "bilinear", &bilinear)) return false;
+    if (bilinear) make_word(&m, "mode", "linear");
+    else if (!set_word(im, &m, "mode", "mode", "nearest")) return false;
     return onnx_result(im, make_node(&m, &x, 1));
 }

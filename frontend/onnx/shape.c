@@ -148,8 +148,10 @@ const Const *fold_fill(Import *im) {
         import_fail(im, DIAG_SPEC, "a shape and one value are needed");
         return NULL;
     }
-    double v = !value ? 0 : value->f ? (double)value->f[0] : (double)value->i[0];
-    return const_filled(im, value ? value->dtype : DT_F32, shape->i, (int)shape->n, v);
+    double v = value && value->f ? (double)value->f[0] : 0;
+    Const *c = const_filled(im, value ? value->dtype : DT_F32, shape->i, (int)shape->n, v);
+    for (int64_t i = 0; c && c->i && i < c->n; i++) ((int64_t *)(uintptr_t)c->i)[i] = value->i[0];
+    return c;
 }
 
 /* Range: start, start + step … below limit. */
@@ -174,7 +176,7 @@ const Const *fold_range(Import *im) {
     Const *c = const_filled(im, v[0]->dtype, &n, 1, 0);
     for (int64_t i = 0; c && i < n; i++)
         if (c->f) ((float *)(uintptr_t)c->f)[i] = (float)(x[0] + (double)i * x[2]);
-        else ((int64_t *)(uintptr_t)c->i)[i] = v[0]->i[0] + i * v[2]->i[0];
+        else ((int64_t *)(uintptr_t)c->i)[i] = (int64_t)((uint64_t)v[0]->i[0] + (uint64_t)i * (uint64_t)v[2]->i[0]);
     return c;
 }
 

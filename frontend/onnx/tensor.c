@@ -22,6 +22,7 @@ static bool elem_of(int32_t data_type, ElemType *out) {
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT: *out = ELEM_F32; return true;
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16: *out = ELEM_F16; return true;
     case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16: *out = ELEM_BF16; return true;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE: *out = ELEM_F64; return true;
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT64: *out = ELEM_I64; return true;
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT32: *out = ELEM_I32; return true;
     case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8: *out = ELEM_U8; return true;
@@ -34,10 +35,14 @@ static bool elem_of(int32_t data_type, ElemType *out) {
 /* The numbers of a typed field (float_data …); halves and bools stand in the low bits of int32_data. */
 static bool typed_data(Import *im, const Onnx__TensorProto *t, Array *v, size_t n, size_t *given) {
     v->data = v->type == ELEM_F32   ? (const void *)t->float_data
+              : v->type == ELEM_F64 ? (const void *)t->double_data
               : v->type == ELEM_I64 ? (const void *)t->int64_data
                                     : t->int32_data;
-    *given = v->type == ELEM_F32 ? t->n_float_data : v->type == ELEM_I64 ? t->n_int64_data : t->n_int32_data;
-    if (*given != n || v->type == ELEM_F32 || v->type == ELEM_I64 || v->type == ELEM_I32) return true;
+    *given = v->type == ELEM_F32   ? t->n_float_data
+             : v->type == ELEM_F64 ? t->n_double_data
+             : v->type == ELEM_I64 ? t->n_int64_data
+                                   : t->n_int32_data;
+    if (*given != n || elem_bytes(v->type) == 8 || v->type == ELEM_F32 || v->type == ELEM_I32) return true;
     void *narrow = const_room(im, elem_bytes(v->type), (int64_t)n);
     for (size_t i = 0; narrow && i < n; i++)
         if (v->type == ELEM_BOOL) ((uint8_t *)narrow)[i] = t->int32_data[i] != 0;
@@ -52,7 +57,8 @@ static bool tensor_view(Import *im, const Onnx__TensorProto *t, const char *name
     if (t->segment) return import_fail(im, DIAG_UNSUPPORTED, "tensor '%.100s' is in segments", name);
     if (!elem_of(t->data_type, &v->type))
         return import_fail(im, DIAG_UNSUPPORTED,
-                           "tensor '%.100s' has data type %d; float, float16, bfloat16, int32, int64, bool are known",
+                           "tensor '%.100s' has data type %d; float, float16, bfloat16, double, int64, int32, int8, "
+                           "uint8, bool are known",
                            name, t->data_type);
     if (t->n_dims > ONNX_MAX_RANK)
         return import_fail(im, DIAG_UNSUPPORTED, "tensor '%.100s' has %zu axes", name, t->n_dims);

@@ -27,6 +27,9 @@ static bool can_lead(const Node *n) { return (op_table[n->op].flags & (OPF_ANCHO
 
 static int by_result(const void *a, const void *b) { return group_result(a)->id - group_result(b)->id; }
 
+/* Each node more lowers the whole group again: no network has a chain near as long, and a hostile one takes no longer. */
+enum { MOST_TAIL = 64 };
+
 static bool can_lower(Graph *g, const Group *group) {
     Lowered out;
     Diag why = {0};
@@ -44,7 +47,7 @@ void pass_fuse(Graph *g, PassContext *c) {
         int cap = 0;
         for (Node *last = n; can_lead(n);) {
             Node *user = only_user(g, last);
-            if (!user || !can_be_tail(user, last) || taken[user->id]) break;
+            if (!user || !can_be_tail(user, last) || taken[user->id] || group.n_tail == MOST_TAIL) break;
             ARENA_PUSH(g->arena, group.tail, group.n_tail, cap, user);
             if (!can_lower(g, &group)) {
                 group.n_tail--;

@@ -84,3 +84,95 @@ save("given.onnx", [node("Reshape", ["x", "shape"], ["y"])], [("x", [2, 6]), ("s
 np.save("given.shape.npy", np.array([3, 4]))
 with open("given.shape.pb", "wb") as f:
     f.write(ints("shape", 3, 4).SerializeToString())
+
+
+def folded(x):
+    """Constants that nodes make, each beside what it should be; the last is a choice between branches."""
+    nodes, parts, wanted, inits = [node("Shape", ["x"], ["s"])], [], [], []  # s = 2 3 4
+
+    def const(name, *v, dtype=np.int64):
+        inits.append(numpy_helper.from_array(np.array(v, dtype), name))
+        return name
+
+    def add(op, ins, want, out=None, **attr):
+        out = out or f"v{len(nodes)}"
+        nodes.append(node(op, ins, [out], **attr))
+        nodes.append(node("Cast", [out], [out + ".f"], to=TensorProto.FLOAT))
+        nodes.append(node("Reshape", [out + ".f", "flat"], [out + ".1"]))
+        parts.append(out + ".1")
+        wanted.append(np.array(want, np.float32).ravel())
+        return out
+
+    const("flat", -1)
+    const("three", 3)
+    t = const("t", -7, 7, 8)
+    f = const("f", -1.5, 0.5, 2.5, dtype=np.float32)
+    const("two", 2, dtype=np.float32)
+    const("m", 3, -3, 5)
+    add("Mul", [add("Div", ["s", "three"], [0, 1, 1]), "three"], [0, 3, 3])
+    is_three = add("Equal", ["s", "three"], [0, 1, 0])
+    add("Less", [t, "s"], [1, 0, 0])
+    add("Greater", [t, "s"], [0, 1, 1])
+    add("LessOrEqual", ["s", "three"], [1, 1, 0])
+    other = add("GreaterOrEqual", [f, "two"], [0, 0, 1])
+    add("Not", [is_three], [1, 0, 1])
+    add("And", [is_three, other], [0, 0, 0])
+    add("Or", [is_three, other], [0, 1, 1])
+    add("Xor", [is_three, is_three], [0, 0, 0])
+    add("Where", [is_three, t, "s"], [2, 7, 4])
+    add("Where", [is_three, "column", f], [[-1.5, 1, 2.5], [-1.5, 2, 2.5]])
+    inits.append(numpy_helper.from_array(np.array([[1], [2]], np.float32), "column"))
+    add("Floor", [f], [-2, 0, 2])
+    add("Ceil", [f], [-1, 1, 3])
+    add("Round", [f], [-2, 0, 2])
+    add("Sign", [t], [-1, 1, 1])
+    add("Mod", [t, "m"], [2, -2, 3])
+    add("Mod", [t, "m"], [-1, 1, 3], fmod=1)
+    add("Mod", [f, "two"], [-1.5, 0.5, 0.5], fmod=1)
+    grid = np.arange(6).reshape(2, 3)
+    inits.append(numpy_helper.from_array(grid, "grid"))
+    inits.append(numpy_helper.from_array(np.array([[0, -1], [1, 0]]), "at"))
+    inits.append(numpy_helper.from_array(np.array([[1], [0]]), "row"))
+    const("v", 70, 80)
+    add("NonZero", ["grid"], np.nonzero(grid))
+    add("ScatterND", ["grid", "at", "v"], [[0, 1, 70], [80, 4, 5]])
+    add("ScatterND", ["grid", "row", "swapped"], [[0, 1, 2], [3, 4, 5]])
+    inits.append(numpy_helper.from_array(grid[::-1].copy(), "swapped"))
+    inits.append(numpy_helper.from_array(np.array(-1), "below"))
+    add("Trilu", ["grid"], np.triu(grid))
+    add("Trilu", ["grid", "below"], np.tril(grid, -1), upper=0)
+    add("ReduceProd", ["s"], 24, keepdims=0)
+    # a branch with a weight of its own, and another If in it
+    info = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    inner = [helper.make_graph([node(op, ["scaled"], [op])], op, [], [info(op)]) for op in ("Neg", "Exp")]
+    then = helper.make_graph([node("Mul", ["x", "factor"], ["scaled"]), node("Not", ["first"], ["no"]),
+                              node("If", ["no"], ["inner"], then_branch=inner[1], else_branch=inner[0])], "then", [],
+                             [info("inner")], [numpy_helper.from_array(np.array(3, np.float32), "factor")])
+    other = helper.make_graph([node("Identity", ["x"], ["same"])], "else", [], [info("same")])
+    inits.append(numpy_helper.from_array(np.array(1), "one"))
+    nodes.append(node("Gather", ["s", "one"], ["channels"]))
+    nodes.append(node("Equal", ["channels", "three"], ["first"]))
+    nodes.append(node("If", ["first"], ["chosen"], then_branch=then, else_branch=other))
+    nodes.append(node("Reshape", ["chosen", "flat"], ["chosen.1"]))
+    nodes.append(node("Concat", parts + ["chosen.1"], ["y"], axis=0))
+    wanted.append(-3 * x.ravel())
+    y = np.concatenate(wanted)
+    save("folded.onnx", nodes, [("x", x.shape)], [("y", y.shape)], inits, 16)
+    np.save("folded.in.npy", x)
+    np.save("folded.out.npy", y)
+
+
+folded((np.arange(24) / 4 - 3).reshape(2, 3, 4).astype(np.float32))
+# a branch that only a run could choose, and a sum of integers
+save("choice.onnx",
+     [node("If", ["c"], ["y"], "choose",
+           then_branch=helper.make_graph([node("Relu", ["x"], ["a"])], "a", [],
+                                         [helper.make_tensor_value_info("a", TensorProto.FLOAT, [2])]),
+           else_branch=helper.make_graph([node("Neg", ["x"], ["b"])], "b", [],
+                                         [helper.make_tensor_value_info("b", TensorProto.FLOAT, [2])]))],
+     [("x", [2]), ("c", [1], TensorProto.BOOL)], [("y", [2])], [], 13)
+save("total.onnx", [node("ReduceSum", ["x"], ["y"])], [("x", [2, 3], TensorProto.INT64)],
+     [("y", [1, 1], TensorProto.INT64)], [], 13)
+# a pool with more padding than its window at the end, of which the last window reaches one element
+save("unread.onnx", [node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2], pads=[1, 2])], [("x", [1, 1, 4])],
+     [("y", [1, 1, 3])], [], 9)
