@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The weight: a constant, in the letters of the op. */
+/* The weight: a constant in the letters of the op, or (of a convolution) what the network computes. */
 typedef struct ConvInputs {
     Node *in[3];
     int n;
@@ -12,10 +12,18 @@ typedef struct ConvInputs {
 } ConvInputs;
 
 static bool weight_input(Import *im, const char *letters, ConvInputs *c) {
-    if (onnx_has_input(im, 1) && !onnx_is_constant(im, 1))
-        return import_fail(im, DIAG_UNSUPPORTED,
-                           "the weight '%.100s' is not a constant; an input that is known is given by --const",
-                           im->node->input[1]);
+    if (onnx_has_input(im, 1) && !onnx_is_constant(im, 1)) {
+        if (letters[0] == 'c')
+            return import_fail(im, DIAG_UNSUPPORTED,
+                               "the weight '%.100s' is not a constant; an input that is known is given by --const",
+                               im->node->input[1]);
+        c->in[1] = onnx_activation(im, 1);
+        if (c->in[1] && (size_t)c->in[1]->type.rank != strlen(letters))
+            return import_fail(im, DIAG_SPEC, "the weight is %s, for %zu spatial axes", node_shape(im, c->in[1]),
+                               strlen(letters) - 2);
+        if (c->in[1]) node_dims(c->in[1], c->dim);
+        return c->in[1] != NULL;
+    }
     const Const *w = onnx_constant(im, 1, "the weight");
     if (!w) return false;
     if (!w->f || w->rank != (int)strlen(letters))

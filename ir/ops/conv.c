@@ -59,7 +59,9 @@ static bool conv_check_weight(const Node *n, const Type *x, Diag *d) {
                          (long long)weight.axis[1].extent * groups, x->axis[1].extent, groups, plural(groups),
                          shape_text(have, &weight), shape_text(of, x));
     if (!conv_weight_type(n, x, &wanted, d)) return false;
-    if (type_equal(&weight, &wanted)) return true;
+    Type computed = weight; /* a weight that the network computes has an activation's letters */
+    for (int i = 0; i < weight.rank && i < wanted.rank; i++) computed.axis[i].letter = wanted.axis[i].letter;
+    if (type_equal(&weight, &wanted) || (!n->in[1]->constant && type_equal(&computed, &wanted))) return true;
     return diag_fail(d, DIAG_SPEC, "weight is %s, but %s is needed; x is %s", shape_text(have, &weight),
                      shape_text(want, &wanted), shape_text(of, x));
 }
