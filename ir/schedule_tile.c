@@ -18,6 +18,8 @@
 #include "ir/loop/rewrite.h"
 #include "ir/schedule_choice.h"
 
+#include <stdlib.h>
+
 enum { SHORT_BODY = 4, MOST_TASKS = 1024 };
 
 typedef struct TileChoice {
@@ -259,16 +261,38 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     return unroll;
 }
 
+/* Whether a loop from place n on moves an axis of the store by more than the loop at place i: iterations of loop i then
+ * interleave, which only both together as tasks are proved not to. */
+static bool interleaves(const Choice *c, const Path *p, int i, int n) {
+    for (int axis = 0; axis < c->k->buf[p->store->buf].type.rank; axis++) {
+        int64_t own = llabs(affine_coef(&p->store->sub[axis], p->var[i]));
+        for (int j = n; j < p->n && own; j++)
+            if (llabs(affine_coef(&p->store->sub[axis], p->var[j])) > own) return true;
+    }
+    return false;
+}
+
 /* Threads take the outer loops, from the outside, up to the first that has a rest behind it. */
 static void par_outside(Choice *c, const Path *p, const TileChoice *t, Parts many) {
     Text par = {.arena = c->a};
     int64_t tasks = 1;
-    for (int i = 0; i < p->n && tasks < MOST_TASKS && !is_reduction(c, p, i); i++) {
-        int var = p->var[i];
-        int64_t n = choice_extent(c, var);
-        if (var == t->position || var == t->vec || (var == t->many && n % t->n_many)) break;
-        text_add(&par, " %s", var == t->many ? many.outer : choice_name(c, var));
-        tasks *= var == t->many ? n / t->n_many : n;
+    int n = 0;
+    for (; n < p->n && tasks < MOST_TASKS && !is_reduction(c, p, n); n++) {
+        int var = p->var[n];
+        int64_t extent = choice_extent(c, var);
+        if (var == t->position || var == t->vec || (var == t->many && extent % t->n_many)) break;
+        tasks *= var == t->many ? extent / t->n_many : extent;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!interleaves(c, p, i, n)) continue;
+        n--; /* one loop less, and all that are left once more */
+        i = -1;
+    }
+    tasks = 1;
+    for (int i = 0; i < n; i++) {
+        bool is_many = p->var[i] == t->many;
+        text_add(&par, " %s", is_many ? many.outer : choice_name(c, p->var[i]));
+        tasks *= choice_extent(c, p->var[i]) / (is_many ? t->n_many : 1);
     }
     if (tasks > 1) choice_step(c, "par%s", text_get(&par));
 }

@@ -407,9 +407,8 @@ static void phase_nest(Lower *l, const TransposeLower *t, const Phase *const *ph
     Channels ch = channel_loops(l, t);
     y.v[1] = ch.channel;
     nest_append(&outer, &ch.outer);
-    for (int i = 0; i < t->spatial; i++)
-        j[i] = loop(l, &outer, t->has_residue[i], residue_name(i, t->spatial), phase[i]->n_j);
     for (int i = 0; i < t->spatial; i++) {
+        j[i] = loop(l, &outer, t->has_residue[i], residue_name(i, t->spatial), phase[i]->n_j);
         int64_t stride = t->n->attr.CONVTRANSPOSE.stride.v[i];
         q[i] = loop(l, &outer, t->has_position[i], spatial_name(i, t->spatial), phase[i]->n_q);
         Affine r = affine_offset(affine_scale(l->a, j[i], phase[i]->step), phase[i]->r);
