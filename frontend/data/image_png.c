@@ -35,7 +35,7 @@ static void png_on_error(png_struct *png, const char *text) {
     longjmp(j->failed, 1);
 }
 
-/* Warnings are about chunks we do not use: text, profiles, physical size. */
+/* Warnings are about chunks we do not use. */
 static void png_on_warning(png_struct *png, const char *text) {
     (void)png;
     (void)text;
@@ -89,6 +89,9 @@ static bool png_read(PngJob *j) {
     if (setjmp(j->failed)) return false;
     png_set_read_fn(j->png, j, png_on_read);
     png_set_user_limits(j->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* image_take has the limit */
+    /* Text, profiles, suggested palettes: passed over without taking the memory that their heads claim. */
+    png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_chunk_malloc_max(j->png, j->job->n); /* no chunk is longer than its file */
     png_read_info(j->png, j->info);
     uint64_t width = png_get_image_width(j->png, j->info), height = png_get_image_height(j->png, j->info);
     if (!image_check(j->job, width, height)) return false; /* before libpng takes memory for a row */

@@ -129,6 +129,9 @@ def images():
     plte = struct.pack(">I", 6) + b"PLTE\0\0\0\xff\xff\xff" + struct.pack(">I", zlib.crc32(b"PLTE\0\0\0\xff\xff\xff"))
     put("image", "palette.png", png(8, 2, 1, 3, b"\xa5", plte))
     put("image", "huge.png", png(1 << 15, 1 << 15, 8, 2, b"")[:80], damage=False)
+    for kind in (b"sPLT", b"iCCP", b"zTXt", b"PLTE", b"tRNS", b"IDAT"):  # claims half a gigabyte
+        claim = struct.pack(">I", 0x20000006) + kind + b"EDAT"
+        put("image", f"long-{kind.decode()}.png", png(8, 2, 1, 3, b"", b"")[:33] + claim, damage=False)
     put("image", "gray.jpg", jpeg(9, 8, True, 0))
     put("image", "colour.jpg", jpeg(18, 17, False, 0))
     put("image", "progressive.jpg", jpeg(16, 16, False, 16384))
