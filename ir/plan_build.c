@@ -72,11 +72,11 @@ static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *s
     return f;
 }
 
-/* A parameter seen as one axis does not tell in the kernel's text what it is. */
-static bool views_equal(const Lowered *x, const Lowered *y) {
-    for (int i = 0; i < x->kernel->n_param; i++) {
+/* A parameter seen with fewer axes does not tell in the kernel's text what it is. */
+static bool views_equal(const Kernel *k, const Lowered *x, const Lowered *y) {
+    for (int i = 0; i < k->n_param; i++) {
         const Type *s = &x->arg[i]->type, *t = &y->arg[i]->type;
-        bool seen_whole = x->kernel->buf[i].type.rank == s->rank && y->kernel->buf[i].type.rank == t->rank;
+        bool seen_whole = k->buf[i].type.rank == s->rank && k->buf[i].type.rank == t->rank;
         if (!seen_whole && !type_equal(s, t)) return false;
     }
     return true;
@@ -147,7 +147,7 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
     for (int i = 0; i < n; i++) {
         kernel[i] = -1;
         for (int j = 0; j < i && kernel[i] < 0; j++)
-            if (kernels_equal(a, scheduled[i], scheduled[j]) && views_equal(&lowered[i], &lowered[j])) kernel[i] = kernel[j];
+            if (kernels_equal(a, scheduled[i], scheduled[j]) && views_equal(scheduled[i], &lowered[i], &lowered[j])) kernel[i] = kernel[j];
         if (kernel[i] < 0) {
             kernel[i] = p->n_kernel;
             PlanKernel facts = kernel_facts(a, &lowered[i], scheduled[i]);

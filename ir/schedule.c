@@ -160,10 +160,31 @@ static void choose_sweep(Choice *c) {
     text_add(&c->reason, "a sweep over memory, contiguous loop as vector");
 }
 
+/* Neighbouring loops over positions become one where memory has neither a halo nor a stride between rows: tiles then
+ * cross rows, and 7×7 positions are 49 in a line. */
+static void fuse_positions(Choice *c) {
+    static const char *const steps[] = {"fuse h w -> hw", "fuse d hw -> dhw", "fuse d h -> dh"};
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        Kernel *k = kernel_clone(c->a, c->k);
+        if (!kernel_schedule(k, steps[i], NULL, NULL)) continue;
+        choice_step(c, "%s", steps[i]);
+        c->k = k;
+    }
+}
+
+static Path find_tile(Choice *c) {
+    Path path = {0}, best = {0};
+    if (c->k->body && !has_alloc(c->k->body)) find_reduction(c->k->body, &path, &best);
+    return best;
+}
+
 Schedule schedule_choose(Arena *a, const Kernel *k, const Target *t) {
     Choice c = {.a = a, .k = k, .t = t, .steps.arena = a, .reason.arena = a};
-    Path path = {0}, best = {0};
-    if (k->body && !has_alloc(k->body)) find_reduction(k->body, &path, &best);
+    Path best = find_tile(&c);
+    if (best.store) {
+        fuse_positions(&c);
+        best = find_tile(&c);
+    }
     int vec = best.store ? tile_find_vector(&c, &best) : -1;
     if (vec >= 0) choose_tile_schedule(&c, &best, vec);
     else if (!best.store || !choose_running_sums(&c, &best)) choose_sweep(&c);

@@ -28,6 +28,26 @@ int64_t choice_coef(const Choice *c, const Stmt *store, int var);
 /* Vectors for the loops of these nests that set contiguous elements. */
 void choose_vectors(Choice *c, const Stmt *nests);
 
+/* A register tile and the loops around it. */
+typedef struct TileChoice {
+    int vec;                       /* the vector loop … */
+    int64_t vec_extent, vec_split; /* … split by this first; 0: whole */
+    int many;                      /* several vectors for each x; −1 if none */
+    int position;                  /* several positions; −1 if none */
+    int64_t n_many, n_position;
+    double cost;
+    int strip;       /* the loop over positions that is cut into strips; −1 if none */
+    int64_t n_strip; /* iterations of it in a strip */
+} TileChoice;
+
+/* schedule_cost.c. Registers that a vector of this many elements takes: whole ones, then a power of two each. */
+int64_t vector_parts(int64_t width, int lanes);
+/* Sets n_many, n_position and cost from the loops; `weights`: one operand stands still in the vector loop. */
+void tile_choose_size(const Choice *c, TileChoice *t, bool weights);
+/* Iterations of the strip loop that a strip should have, and why. x and w are the bytes of one image of the operand that moves
+ * with positions and of the other, blocks how often the loops outside go through all positions. */
+int64_t strip_choose(Choice *c, int64_t extent, int64_t least, double x, double w, int64_t blocks);
+
 /* schedule_tile.c: the loop of a reduction's result that becomes the vector, −1 if none can; and the
  * register tile around it. */
 int tile_find_vector(const Choice *c, const Path *p);

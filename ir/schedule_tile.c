@@ -1,40 +1,17 @@
-/* Register tiles.
+/* A reduction nest as a register tile: which of its loops become vector, several vectors and positions, how the loops
+ * outside are cut into strips and shared between threads, and the steps that say so. The sizes come from
+ * schedule_cost.c.
  *
- * A reduction nest (y = init; y += x·w; y = tail) becomes a register tile: one loop of the result is
- * the vector, one that w follows and x does not gives several vectors for each x, and positions give
- * several x for each w. The tile keeps the whole reduction: vectors × positions accumulators, as many
- * as the registers hold beside the weights and one broadcast, and at least the latency of the
- * multiply-add times the units. Its cost a reduction step is modelled as
- *
- *     max(multiply-adds, latency bound) + ½ · weight loads + 1/20 · positions
- *
- * summed over full and rest tiles; the cheapest wins. (The broadcasts of x are nearly free, as operands
- * from memory, but not quite: with several vectors a tile reads each x once for all of them. Measured on
- * Zen 4, shares of peak, 1×28 and 2×14: 3×3 64→64 at 56×56 98.5 and 99.4 %, 1×1 256→64 95.5 and 97.6 %;
- * 1×7 and 3×7 on 3×3 512→512 at 7×7: 94.9 and 97.8 %.) The body of the innermost reduction loop stays
- * short (up to 4 input channels): longer ones make LLVM hoist loads and spill. Indirect loads are done lane by
- * lane, and with these it is not unrolled at all: a 3×3 convolution of sampled positions is twice as fast so, in a
- * fifth of the time to compile. */
+ * The body of the innermost reduction loop stays short (up to 4 input channels): longer ones make LLVM hoist loads and
+ * spill. Indirect loads are done lane by lane, and with these it is not unrolled at all: a 3×3 convolution of sampled
+ * positions is twice as fast so, in a fifth of the time to compile. */
 #include "ir/loop/rewrite.h"
 #include "ir/schedule_choice.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHORT_BODY = 4, MOST_TASKS = 1024 };
-
-typedef struct TileChoice {
-    int vec;                       /* the vector loop … */
-    int64_t vec_extent, vec_split; /* … split by this first; 0: whole */
-    int many;                      /* several vectors for each x; −1 if none */
-    int position;                  /* several positions; −1 if none */
-    int64_t n_many, n_position;
-    double cost;
-} TileChoice;
-
-/* Registers that a vector of this many elements takes: whole ones, then a power of two each. */
-static int64_t vector_parts(int64_t width, int lanes) {
-    return width / lanes + __builtin_popcountll((uint64_t)(width % lanes));
-}
 
 static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind == EXPR_LOAD) {
@@ -49,51 +26,6 @@ static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
         every &= one;
     }
     return all ? every : some;
-}
-
-/* Accumulators of a tile, and what one reduction step costs in cycles. */
-static double tile_step_cost(const Choice *c, int64_t many, int64_t positions, int64_t vectors, bool weights) {
-    double fmas = (double)(many * positions * vectors), least = c->t->fma_latency / 2.0;
-    double loads =
-        weights ? 0.5 * (double)(many * vectors) + 0.05 * (double)positions : 0.5 * (double)(positions * vectors);
-    return (fmas > least ? fmas : least) + loads;
-}
-
-static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors,
-                        bool weights) {
-    double cost = 0;
-    for (int r = 0; r < 2; r++)
-        for (int q = 0; q < 2; q++) {
-            int64_t many = r ? many_all % t->n_many : t->n_many, times = r ? 1 : many_all / t->n_many;
-            int64_t positions = q ? position_all % t->n_position : t->n_position,
-                    again = q ? 1 : position_all / t->n_position;
-            if (many > 0 && positions > 0)
-                cost += (double)(times * again) * tile_step_cost(c, many, positions, vectors, weights);
-        }
-    return cost;
-}
-
-static void choose_tile(const Choice *c, TileChoice *t, bool weights) {
-    int lanes = target_lanes(c->t);
-    int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = vector_parts(width, lanes);
-    int64_t many_all = t->many >= 0 ? choice_extent(c, t->many) : 1,
-            position_all = t->position >= 0 ? choice_extent(c, t->position) : 1;
-    /* Without broadcasts from memory as an operand (AVX-512's), each position needs a register for one, and
-     * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
-    int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
-    t->cost = -1;
-    TileChoice best = *t;
-    for (int64_t m = 1; m <= many_all && m <= 8; m++)
-        for (int64_t p = 1; p <= position_all && p <= most_positions; p++) {
-            int64_t registers = m * p * vectors + (weights ? m * vectors : 0) + 1;
-            if (registers > c->t->vector_registers - 1 && m * p > 1) continue;
-            TileChoice one = *t;
-            one.n_many = m;
-            one.n_position = p;
-            one.cost = tile_cost(c, &one, many_all, position_all, vectors, weights);
-            if (best.cost < 0 || one.cost < best.cost * 0.999) best = one;
-        }
-    *t = best;
 }
 
 /* A load takes each element of this loop from another cache line, and lies along memory in the reduction. */
@@ -154,19 +86,6 @@ static int find_position(const Choice *c, const Path *p, int vec, bool split, in
     return best;
 }
 
-/* A loop that the tile splits: the names of its parts. NULL where there is no such loop. */
-typedef struct Parts {
-    const char *outer, *inner;
-} Parts;
-
-static Parts tile_split(Choice *c, int var, int64_t n) {
-    if (var < 0 || n == 0) return (Parts){NULL, NULL};
-    const char *name = choice_name(c, var);
-    Parts parts = {arena_printf(c->a, "%s_o", name), arena_printf(c->a, "%s_i", name)};
-    choice_step(c, "split %s %lld -> %s %s", name, (long long)n, parts.outer, parts.inner);
-    return parts;
-}
-
 /* Unrolling this reduction loop would let neighbouring positions share loads: LLVM then keeps them all
  * alive, and spills once there are many. */
 static bool window_overlaps(const Choice *c, const Expr *e, int reduction, int position) {
@@ -195,7 +114,7 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
         t.vec_split = lanes * (blocks < most ? blocks : most);
         if (t.vec_split > 64) t.vec_split = 64;
     }
-    choose_tile(c, &t, weights);
+    tile_choose_size(c, &t, weights);
     return t;
 }
 
@@ -203,24 +122,116 @@ static bool is_reduction(const Choice *c, const Path *p, int i) {
     return i > 0 && choice_coef(c, p->store, p->var[i]) == 0;
 }
 
-/* The loops of the result outside the tile, in their order: blocks of output channels before positions, so
- * that their weights stay in the cache. Gives the innermost of them. */
-static const char *order_outside(const Choice *c, const Path *p, const TileChoice *t, Parts many, Parts position,
-                                 Parts vec, Text *order) {
-    const char *at = NULL;
+/* ---- loops outside ----------------------------------------------------------------------------------- */
+
+/* A loop outside the tile, or what is left of one that the tile or the strips split. */
+typedef struct Outer {
+    const char *name;
+    int var;
+    int64_t times;
+    bool rest; /* a shorter iteration stands behind it, as a nest of its own */
+} Outer;
+
+typedef struct OuterList {
+    int n;
+    Outer v[2 * MAX_PATH];
+} OuterList;
+
+static void outer_add(OuterList *list, const char *name, int var, int64_t times, bool rest) {
+    if (name) list->v[list->n++] = (Outer){name, var, times, rest};
+}
+
+/* The parts of a loop: iteration strip of strips, tile of the tiles in it, place in the tile. NULL: no such part. */
+typedef struct Parts {
+    const char *strip, *outer, *inner;
+    int64_t strips, tiles;
+    bool rest;
+} Parts;
+
+/* All loops of that name are as long: then a split has a rest in all nests or in none. */
+static bool extents_agree(const Choice *c, const Stmt *s, const char *name, int64_t extent) {
+    for (; s; s = s->next) {
+        bool same = s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0;
+        if ((same && choice_extent(c, s->var) != extent) || !extents_agree(c, s->body, name, extent)) return false;
+    }
+    return true;
+}
+
+/* Splits a loop for strips of `strip` iterations (0: none) and tiles of n (0: none). */
+static Parts loop_split(Choice *c, int var, int64_t strip, int64_t n) {
+    if (var < 0) return (Parts){0};
+    Parts p = {.outer = choice_name(c, var), .tiles = choice_extent(c, var)};
+    const char *whole = p.outer;
+    bool alike = extents_agree(c, c->k->body, whole, p.tiles);
+    if (strip > 0 && alike) {
+        p.strip = arena_printf(c->a, "%s_s", whole);
+        p.outer = arena_printf(c->a, "%s_r", whole);
+        p.strips = p.tiles / strip;
+        p.tiles = strip;
+        choice_step(c, "split %s %lld -> %s %s", whole, (long long)strip, p.strip, p.outer);
+    }
+    if (n == 0) return p;
+    choice_step(c, "split %s %lld -> %s_o %s_i", p.outer, (long long)n, whole, whole);
+    p.outer = arena_printf(c->a, "%s_o", whole);
+    p.inner = arena_printf(c->a, "%s_i", whole);
+    p.rest = p.tiles % n != 0 || !alike;
+    p.tiles = (p.tiles + n - 1) / n;
+    return p;
+}
+
+/* The loops of the result outside the tile: strips of positions, blocks of output channels, positions within the strip,
+ * so that weights of a block stay in the first-level cache and a strip of x in the second. */
+static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t, const Parts *many, const Parts *position,
+                             const Parts *vec, const Parts *strip) {
+    OuterList list = {0};
+    bool stripped = t->strip < 0;
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
         if (is_reduction(c, p, i)) continue;
-        const char *name = var == t->many       ? many.outer
-                           : var == t->position ? position.outer
-                           : var == t->vec      ? vec.outer
-                                                : choice_name(c, var);
-        if (!name) continue;
-        text_add(order, " %s", name);
-        at = name;
+        if (!stripped && (var == t->many || var == t->strip)) {
+            outer_add(&list, strip->strip, var == t->strip ? var : t->strip, strip->strips, false);
+            stripped = true;
+        }
+        if (var == t->vec && !vec->inner) continue; /* whole in the tile */
+        const Parts *part = var == t->many ? many : var == t->position ? position : var == t->vec ? vec : NULL;
+        if (part) outer_add(&list, part->outer, var, part->tiles, part->rest);
+        else if (var == t->strip) outer_add(&list, strip->outer, var, strip->tiles, false);
+        else outer_add(&list, choice_name(c, var), var, choice_extent(c, var), false);
     }
-    return at;
+    return list;
 }
+
+/* Whether a loop from place n on moves an axis of the store by more than the loop at place i: iterations of loop i then
+ * interleave, which only both together as tasks are proved not to. */
+static bool interleaves(const Choice *c, const Path *p, const OuterList *list, int i, int n) {
+    for (int axis = 0; axis < c->k->buf[p->store->buf].type.rank; axis++) {
+        int64_t own = llabs(affine_coef(&p->store->sub[axis], list->v[i].var));
+        for (int j = n; j < list->n && own; j++)
+            if (llabs(affine_coef(&p->store->sub[axis], list->v[j].var)) > own) return true;
+    }
+    return false;
+}
+
+/* Threads take the outer loops, from the outside, up to the first that has a rest behind it. */
+static void par_outside(Choice *c, const Path *p, const OuterList *list) {
+    Text par = {.arena = c->a};
+    int64_t tasks = 1;
+    int n = 0;
+    for (; n < list->n && tasks < MOST_TASKS && !list->v[n].rest; n++) tasks *= list->v[n].times;
+    for (int i = 0; i < n; i++) {
+        if (!interleaves(c, p, list, i, n)) continue;
+        n--; /* one loop less, and all that are left once more */
+        i = -1;
+    }
+    tasks = 1;
+    for (int i = 0; i < n; i++) {
+        text_add(&par, " %s", list->v[i].name);
+        tasks *= list->v[i].times;
+    }
+    if (tasks > 1) choice_step(c, "par%s", text_get(&par));
+}
+
+/* ---- the reduction ----------------------------------------------------------------------------------- */
 
 static bool loads_indirectly(const Choice *c, const Stmt *store) {
     AccessList list = {0};
@@ -247,7 +258,7 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
         int64_t extent = choice_extent(c, var);
         if (!is_reduction(c, p, i)) continue;
         if (var == last && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 && !indirect) {
-            Parts parts = tile_split(c, var, SHORT_BODY);
+            Parts parts = loop_split(c, var, 0, SHORT_BODY);
             text_add(order, " %s %s", parts.outer, parts.inner);
             unroll = parts.inner;
             continue;
@@ -261,65 +272,66 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     return unroll;
 }
 
-/* Whether a loop from place n on moves an axis of the store by more than the loop at place i: iterations of loop i then
- * interleave, which only both together as tasks are proved not to. */
-static bool interleaves(const Choice *c, const Path *p, int i, int n) {
-    for (int axis = 0; axis < c->k->buf[p->store->buf].type.rank; axis++) {
-        int64_t own = llabs(affine_coef(&p->store->sub[axis], p->var[i]));
-        for (int j = n; j < p->n && own; j++)
-            if (llabs(affine_coef(&p->store->sub[axis], p->var[j])) > own) return true;
+/* ---- strips ------------------------------------------------------------------------------------------- */
+
+static int64_t load_bytes(const Choice *c, const Expr *e) {
+    int64_t most = 0;
+    if (e->kind == EXPR_LOAD) return (int64_t)type_bytes(&c->k->buf[e->buf].type);
+    for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) {
+        int64_t one = load_bytes(c, e->arg[i]);
+        if (one > most) most = one;
     }
-    return false;
+    return most;
 }
 
-/* Threads take the outer loops, from the outside, up to the first that has a rest behind it. */
-static void par_outside(Choice *c, const Path *p, const TileChoice *t, Parts many) {
-    Text par = {.arena = c->a};
-    int64_t tasks = 1;
-    int n = 0;
-    for (; n < p->n && tasks < MOST_TASKS && !is_reduction(c, p, n); n++) {
-        int var = p->var[n];
-        int64_t extent = choice_extent(c, var);
-        if (var == t->position || var == t->vec || (var == t->many && extent % t->n_many)) break;
-        tasks *= var == t->many ? extent / t->n_many : extent;
+/* The outermost loop over positions is cut into strips where one operand moves with it and the other does not. */
+static void plan_strips(Choice *c, const Path *p, TileChoice *t) {
+    const Expr *e = p->store->value;
+    t->strip = -1;
+    if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
+    int64_t outside = choice_extent(c, p->var[0]), blocks = (choice_extent(c, t->many) + t->n_many - 1) / t->n_many;
+    for (int i = 1; i < p->n; i++) {
+        int var = p->var[i];
+        bool first = loads_follow(c, e->arg[0], var, false), second = loads_follow(c, e->arg[1], var, false);
+        if (is_reduction(c, p, i) || var == t->many || var == t->vec) continue;
+        if (first && second) outside *= choice_extent(c, var); /* groups: each has its x and its w */
+        if (first == second) continue;
+        int64_t x = load_bytes(c, e->arg[second]) / outside, w = load_bytes(c, e->arg[first]) / (outside / choice_extent(c, p->var[0]));
+        int64_t least = var == t->position ? t->n_position : 1;
+        t->n_strip = strip_choose(c, choice_extent(c, var), least, x, w, blocks);
+        t->strip = t->n_strip > 0 ? var : -1;
+        return;
     }
-    for (int i = 0; i < n; i++) {
-        if (!interleaves(c, p, i, n)) continue;
-        n--; /* one loop less, and all that are left once more */
-        i = -1;
-    }
-    tasks = 1;
-    for (int i = 0; i < n; i++) {
-        bool is_many = p->var[i] == t->many;
-        text_add(&par, " %s", is_many ? many.outer : choice_name(c, p->var[i]));
-        tasks *= choice_extent(c, p->var[i]) / (is_many ? t->n_many : 1);
-    }
-    if (tasks > 1) choice_step(c, "par%s", text_get(&par));
 }
 
 void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     TileChoice t = plan_tile(c, p, vec);
-    Parts vector = tile_split(c, vec, t.vec_split), many = tile_split(c, t.many, t.n_many),
-          position = tile_split(c, t.position, t.n_position);
-    if (!vector.inner) vector.inner = choice_name(c, vec);
-    Text order = {.arena = c->a};
-    const char *at = order_outside(c, p, &t, many, position, vector, &order);
-    const char *unroll = order_reduction(c, p, &t, &order);
-    /* positions outside the several vectors: the other way round every broadcast stays alive and spills */
-    if (position.inner) text_add(&order, " %s", position.inner);
-    if (many.inner) text_add(&order, " %s", many.inner);
-    choice_step(c, "order%s %s", text_get(&order), vector.inner);
-    choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, at);
-    par_outside(c, p, &t, many);
-    if (unroll) choice_step(c, "unroll %s", unroll);
-    if (many.inner) choice_step(c, "unroll %s", many.inner);
-    if (position.inner) choice_step(c, "unroll %s", position.inner);
-    choice_step(c, "vec %s", vector.inner);
-    choose_vectors(c, c->k->body->next); /* the other nests: halos */
-
     int lanes = target_lanes(c->t);
     int64_t vectors = t.n_many * vector_parts(t.vec_split ? t.vec_split : t.vec_extent, lanes);
     text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)vectors,
              (long long)t.n_position, (long long)(t.vec_extent < lanes ? t.vec_extent : lanes),
              (long long)(vectors * t.n_position), c->t->vector_registers);
+    plan_strips(c, p, &t);
+
+    bool apart = t.strip >= 0 && t.strip != t.position;
+    Parts strip = apart ? loop_split(c, t.strip, t.n_strip, 0) : (Parts){0};
+    Parts vector = t.vec_split ? loop_split(c, vec, 0, t.vec_split) : (Parts){0};
+    Parts many = loop_split(c, t.many, 0, t.n_many);
+    Parts position = loop_split(c, t.position, t.strip == t.position ? t.n_strip : 0, t.n_position);
+    OuterList list = outer_loops(c, p, &t, &many, &position, &vector, apart ? &strip : &position);
+    if (!vector.inner) vector.inner = choice_name(c, vec);
+    Text order = {.arena = c->a};
+    for (int i = 0; i < list.n; i++) text_add(&order, " %s", list.v[i].name);
+    const char *unroll = order_reduction(c, p, &t, &order);
+    /* positions outside the several vectors: the other way round every broadcast stays alive and spills */
+    if (position.inner) text_add(&order, " %s", position.inner);
+    if (many.inner) text_add(&order, " %s", many.inner);
+    choice_step(c, "order%s %s", text_get(&order), vector.inner);
+    choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
+    par_outside(c, p, &list);
+    if (unroll) choice_step(c, "unroll %s", unroll);
+    if (many.inner) choice_step(c, "unroll %s", many.inner);
+    if (position.inner) choice_step(c, "unroll %s", position.inner);
+    choice_step(c, "vec %s", vector.inner);
+    choose_vectors(c, c->k->body->next); /* the other nests: halos */
 }

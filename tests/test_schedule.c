@@ -39,9 +39,22 @@ static const char *random_order(Arena *a, const Kernel *k, uint64_t *seed) {
     return text_get(&t);
 }
 
+/* A loop that is alone in another, and that other one; any two where there is none. */
+static const char *random_fuse(Arena *a, const Kernel *k, int number, uint64_t *seed) {
+    const char *outer = random_var(k, seed), *inner = random_var(k, seed);
+    int skip = random_in(seed, 0, 3);
+    for (const Stmt *s = k->body; s && s->kind != STMT_STORE; s = s->body) {
+        if (s->kind != STMT_FOR || s->body->kind != STMT_FOR) continue;
+        outer = k->var[s->var].name;
+        inner = k->var[s->body->var].name;
+        if (skip-- == 0) break;
+    }
+    return arena_printf(a, "fuse %s %s -> f%d", outer, inner, number);
+}
+
 static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *seed) {
     const char *var = random_var(k, seed);
-    switch (random_in(seed, 0, 7)) {
+    switch (random_in(seed, 0, 8)) {
     case 0:
     case 1: return arena_printf(a, "split %s %d -> s%d t%d", var, random_in(seed, 1, 9), number, number);
     case 2: return random_order(a, k, seed);
@@ -49,6 +62,7 @@ static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *
     case 4: return arena_printf(a, "rfactor %s %d -> r%d", var, random_in(seed, 2, 5), number);
     case 5: return arena_printf(a, "par %s", var);
     case 6: return arena_printf(a, "unroll %s", var);
+    case 7: return random_fuse(a, k, number, seed);
     default: return arena_printf(a, "vec %s", var);
     }
 }

@@ -1,0 +1,98 @@
+/* Register tiles.
+ *
+ * A reduction nest (y = init; y += x·w; y = tail) becomes a register tile: one loop of the result is
+ * the vector, one that w follows and x does not gives several vectors for each x, and positions give
+ * several x for each w. The tile keeps the whole reduction: vectors × positions accumulators, as many
+ * as the registers hold beside the weights and one broadcast, and at least the latency of the
+ * multiply-add times the units. Its cost a reduction step is modelled as
+ *
+ *     max(multiply-adds, latency bound) + ½ · weight loads + 1/20 · positions
+ *
+ * summed over full and rest tiles; the cheapest wins. (The broadcasts of x are nearly free, as operands
+ * from memory, but not quite: with several vectors a tile reads each x once for all of them. Measured on
+ * Zen 4, shares of peak, 1×28 and 2×14: 3×3 64→64 at 56×56 98.5 and 99.4 %, 1×1 256→64 95.5 and 97.6 %;
+ * 1×7 and 3×7 on 3×3 512→512 at 7×7: 94.9 and 97.8 %.) The body of the innermost reduction loop stays
+ * short (up to 4 input channels): longer ones make LLVM hoist loads and spill. Indirect loads are done lane by
+ * lane, and with these it is not unrolled at all: a 3×3 convolution of sampled positions is twice as fast so, in a
+ * fifth of the time to compile. */
+#include "ir/schedule_choice.h"
+
+/* Registers that a vector of this many elements takes: whole ones, then a power of two each. */
+int64_t vector_parts(int64_t width, int lanes) {
+    return width / lanes + __builtin_popcountll((uint64_t)(width % lanes));
+}
+
+/* Accumulators of a tile, and what one reduction step costs in cycles. */
+static double tile_step_cost(const Choice *c, int64_t many, int64_t positions, int64_t vectors, bool weights) {
+    double fmas = (double)(many * positions * vectors), least = c->t->fma_latency / 2.0;
+    double loads =
+        weights ? 0.5 * (double)(many * vectors) + 0.05 * (double)positions : 0.5 * (double)(positions * vectors);
+    return (fmas > least ? fmas : least) + loads;
+}
+
+static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors,
+                        bool weights) {
+    double cost = 0;
+    for (int r = 0; r < 2; r++)
+        for (int q = 0; q < 2; q++) {
+            int64_t many = r ? many_all % t->n_many : t->n_many, times = r ? 1 : many_all / t->n_many;
+            int64_t positions = q ? position_all % t->n_position : t->n_position,
+                    again = q ? 1 : position_all / t->n_position;
+            if (many > 0 && positions > 0)
+                cost += (double)(times * again) * tile_step_cost(c, many, positions, vectors, weights);
+        }
+    return cost;
+}
+
+void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
+    int lanes = target_lanes(c->t);
+    int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = vector_parts(width, lanes);
+    int64_t many_all = t->many >= 0 ? choice_extent(c, t->many) : 1,
+            position_all = t->position >= 0 ? choice_extent(c, t->position) : 1;
+    /* Without broadcasts from memory as an operand (AVX-512's), each position needs a register for one, and
+     * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
+    int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
+    t->cost = -1;
+    TileChoice best = *t;
+    for (int64_t m = 1; m <= many_all && m <= 8; m++)
+        for (int64_t p = 1; p <= position_all && p <= most_positions; p++) {
+            int64_t registers = m * p * vectors + (weights ? m * vectors : 0) + 1;
+            if (registers > c->t->vector_registers - 1 && m * p > 1) continue;
+            TileChoice one = *t;
+            one.n_many = m;
+            one.n_position = p;
+            one.cost = tile_cost(c, &one, many_all, position_all, vectors, weights);
+            if (best.cost < 0 || one.cost < best.cost * 0.999) best = one;
+        }
+    *t = best;
+}
+
+
+/* ---- strips --------------------------------------------------------------------------------------------- */
+
+enum { FEWEST_TASKS = 16 };
+
+/* The largest divisor of n that is at most `most` (and at least `least`, else n). */
+static int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
+    for (int64_t d = most < n ? most : n; d >= least && d > 0; d--)
+        if (n % d == 0) return d;
+    return n;
+}
+
+/* With blocks of output channels outside, all of x passes for each block; with strips outside, all weights pass for each
+ * strip. What does not stay in the second-level cache comes from behind it. */
+int64_t strip_choose(Choice *c, int64_t extent, int64_t least, double x, double w, int64_t blocks) {
+    double room = (double)c->t->l2_bytes / 2;
+    int64_t strip = extent;
+    if (x > room && blocks > 1) {
+        int64_t fits = (int64_t)((double)extent * room / x);
+        int64_t want = divisor_below(extent, fits > least ? fits : least, least);
+        double strips = (double)extent / (double)want;
+        if (x + w * strips < x * (double)blocks + w) strip = want;
+    }
+    if (strip < extent)
+        text_add(&c->reason, "; x %.1f MB > L2: %lld strips outside the output channels", 1e-6 * x, (long long)(extent / strip));
+    else if (blocks > 1 && w > room)
+        text_add(&c->reason, "; weights %.1f MB > L2: output channels outside", 1e-6 * w);
+    return strip < extent ? strip : 0;
+}
