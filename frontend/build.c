@@ -51,6 +51,10 @@ static bool compile(LunetteModel *m, Diag *d) {
 
 void *model_buffer(const LunetteModel *m, int buf, const void *const *inputs, void *const *outputs) {
     const PlanBuf *b = &m->plan->buf[buf];
+    if (b->is_part) {
+        char *whole = model_buffer(m, b->whole, inputs, outputs);
+        return whole ? whole + plan_part_offset(m->plan, buf) : NULL;
+    }
     switch (b->place) {
     case PLACE_ARENA: return m->memory + b->at;
     case PLACE_WEIGHTS: return m->weights + b->at;

@@ -251,6 +251,7 @@ Graph *graph_copy(Arena *a, const Graph *g) {
         for (int k = 0; k < old->n_in; k++) n->in[k] = copy->node[old->in[k]->id];
         if (old->schedule) n->schedule = arena_strdup(a, old->schedule);
         n->origin = old;
+        n->home = NULL; /* the passes' business */
         node_add(copy, n);
     }
     for (int i = 0; i < g->n_out; i++) {

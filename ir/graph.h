@@ -104,6 +104,9 @@ typedef struct Node {
     struct Node **in;
     AttrAny attr;
     bool constant; /* a weight, a constant, or made of such alone: evaluated once, when weights are packed */
+    struct Node *home;    /* set by pass place: this value is a part of that one's memory, NULL if it has its own: … */
+    int home_axis;        /* … along this axis of both types, whose outer axes have extent 1, … */
+    int64_t home_from;    /* … from here on */
     const char *schedule; /* the user's steps for the kernel this node anchors, NULL if none */
     struct Node *origin;  /* in a copy made by graph_copy: the node of the graph as written whose value
                            * this node has (in plain layout), NULL for values the user did not name */

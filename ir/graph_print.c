@@ -41,6 +41,7 @@ static void print_node(Text *t, const Node *n) {
         print_string(t, file, strlen(file));
         text_add(t, ":%d", n->loc.line);
     }
+    if (n->home) text_add(t, " # in %s from %c%lld", n->home->name, n->type.axis[n->home_axis].letter, (long long)n->home_from);
     text_add(t, "\n");
 }
 

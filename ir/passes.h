@@ -25,7 +25,14 @@ extern const int pass_count;
 void pass_fold(Graph *g, PassContext *c);
 void pass_expand(Graph *g, PassContext *c);
 void pass_layout(Graph *g, PassContext *c);
+void pass_place(Graph *g, PassContext *c);
 void pass_fuse(Graph *g, PassContext *c);
+
+/* ir/graph/place.c. home[i]: the concat in whose memory node i could lie if their layouts agree, NULL if none. The graph is in
+ * any layout; nodes have their ids. */
+Node **graph_find_homes(Graph *g);
+/* A concat whose inputs all lie in its place: no kernel is needed. */
+bool graph_is_placed(const Node *concat);
 
 /* ir/graph/panels.c, a part of layout. */
 void graph_cut_panels(Graph *g);

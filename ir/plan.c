@@ -13,6 +13,25 @@ static void find_lives(Plan *p) {
             if (b->first < 0) b->first = s;
             b->last = s;
         }
+    for (int b = 0; b < p->n_buf; b++) { /* a part keeps the whole alive … */
+        if (!p->buf[b].is_part || p->buf[b].first < 0) continue;
+        PlanBuf *whole = &p->buf[p->buf[b].whole];
+        if (whole->first < 0 || p->buf[b].first < whole->first) whole->first = p->buf[b].first;
+        if (p->buf[b].last > whole->last) whole->last = p->buf[b].last;
+    }
+    for (int b = 0; b < p->n_buf; b++) { /* … and itself as long */
+        if (!p->buf[b].is_part) continue;
+        p->buf[b].first = p->buf[p->buf[b].whole].first;
+        p->buf[b].last = p->buf[p->buf[b].whole].last;
+    }
+}
+
+int64_t plan_part_offset(const Plan *p, int buf) {
+    const PlanBuf *b = &p->buf[buf];
+    if (!b->is_part) return 0;
+    int64_t step = (int64_t)dtype_bytes(b->type.dtype);
+    for (int i = b->axis + 1; i < b->type.rank; i++) step *= (int64_t)b->type.axis[i].extent + b->type.axis[i].lo + b->type.axis[i].hi;
+    return b->from * step;
 }
 
 static bool live_together(const PlanBuf *x, const PlanBuf *y) { return x->first <= y->last && y->first <= x->last; }
@@ -85,13 +104,13 @@ static int64_t most_live(const Plan *p, PlanBuf *const *todo, int n) {
     return most;
 }
 
-void plan_place(Plan *p) {
-    find_lives(p);
+/* Places what has memory of its own. */
+static void place_wholes(Plan *p) {
     PlanBuf **todo = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf);
     int n = 0;
     p->weight_bytes = p->arena_bytes = p->live_bytes = 0;
     for (int b = 0; b < p->n_buf; b++) {
-        if (p->buf[b].place == PLACE_ARENA) todo[n++] = &p->buf[b];
+        if (p->buf[b].place == PLACE_ARENA && !p->buf[b].is_part) todo[n++] = &p->buf[b];
         if (p->buf[b].place != PLACE_WEIGHTS) continue;
         p->buf[b].at = p->weight_bytes;
         p->weight_bytes += buf_bytes(&p->buf[b]);
@@ -109,4 +128,14 @@ void plan_place(Plan *p) {
     }
     qsort(todo, (size_t)n, sizeof *todo, by_size);
     place_all(todo, n, 0);
+}
+
+void plan_place(Plan *p) {
+    find_lives(p);
+    place_wholes(p);
+    for (int b = 0; b < p->n_buf; b++) {
+        if (!p->buf[b].is_part) continue;
+        const PlanBuf *whole = &p->buf[p->buf[b].whole];
+        p->buf[b].at = whole->at + (whole->place == PLACE_ARENA ? plan_part_offset(p, b) : 0);
+    }
 }

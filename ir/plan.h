@@ -31,8 +31,12 @@ typedef struct PlanBuf {
     const char *name; /* of the value it holds */
     Type type;
     Place place;
-    int64_t at;      /* ARENA, WEIGHTS: offset in bytes, 64-byte aligned; INPUT, OUTPUT: which one */
-    int first, last; /* ARENA: steps that write it first and read it last */
+    int64_t at;      /* ARENA, WEIGHTS: offset in bytes, 64-byte aligned (but of parts); INPUT, OUTPUT: which one */
+    int first, last; /* ARENA: steps that write it first and read it last; of a part: as the whole */
+    bool is_part;    /* of another buffer's memory, … */
+    int whole;       /* … which is no part itself and stands before; … */
+    int axis;        /* … the axes outside this one have extent 1 in both, those inside are the same, … */
+    int64_t from;    /* … and the part starts here */
 } PlanBuf;
 
 /* A box of memory elements of one buffer: lo[i] ≤ subscript i ≤ hi[i]. */
@@ -85,6 +89,8 @@ typedef struct Plan {
     int n_step, cap_step;
 } Plan;
 
+/* Bytes from the start of the whole to the start of a part; 0 of a buffer that is none. */
+int64_t plan_part_offset(const Plan *p, int buf);
 /* Gives every ARENA buffer its life from the steps, and its offset so that no two that live at the
  * same time overlap: the smaller of two placements, largest first at the lowest free place, or in order of
  * life from both ends. Sets arena_bytes and live_bytes. WEIGHTS buffers are laid one after the other. */

@@ -114,10 +114,17 @@ static int buf_of(Build *b, const Node *n) {
     for (int i = 0; i < b->p->n_buf; i++)
         if (b->node[i] == n) return i;
     PlanBuf buf = {.name = n->name, .type = n->type, .place = PLACE_ARENA};
+    if (n->home) {
+        buf.is_part = true;
+        buf.whole = buf_of(b, n->home);
+        buf.axis = n->home_axis;
+        buf.from = n->home_from;
+        buf.place = b->p->buf[buf.whole].place;
+    }
     int in = port_of(b, n, false), out = port_of(b, n, true);
     if (graph_is_constant(n)) buf.place = PLACE_WEIGHTS;
     else if (in >= 0) buf.place = PLACE_INPUT, buf.at = in;
-    else if (out >= 0) buf.place = PLACE_OUTPUT, buf.at = out;
+    else if (out >= 0 && !n->home) buf.place = PLACE_OUTPUT, buf.at = out;
     int count = b->p->n_buf;
     ARENA_PUSH(b->a, b->node, count, b->cap, n);
     ARENA_PUSH(b->a, b->p->buf, b->p->n_buf, b->p->cap_buf, buf);

@@ -58,6 +58,7 @@ void plan_print(Text *t, const Plan *p) {
         type_print(t, &b->type);
         text_add(t, " at %s %lld", places[b->place], (long long)b->at);
         if (b->place == PLACE_ARENA) text_add(t, " live %d %d", b->first, b->last);
+        if (b->is_part) text_add(t, " part b%d axis %d from %lld", b->whole, b->axis, (long long)b->from);
         text_add(t, "\n");
     }
     for (int i = 0; i < p->n_kernel; i++) {
@@ -129,6 +130,14 @@ static bool parse_buffer(Lexer *l, Plan *p) {
         if (!lex_int(l, -1, 1 << 30, &first) || !lex_int(l, -1, 1 << 30, &last)) return false;
         b.first = (int)first;
         b.last = (int)last;
+    }
+    if (lex_take(l, "part")) {
+        int64_t axis;
+        b.is_part = true;
+        if (!parse_number(l, 'b', p->n_buf, &b.whole) || !lex_want(l, "axis") || !lex_int(l, 0, MAX_AXES - 1, &axis) ||
+            !lex_want(l, "from") || !lex_int(l, 0, 1 << 30, &b.from))
+            return false;
+        b.axis = (int)axis;
     }
     ARENA_PUSH(p->arena, p->buf, p->n_buf, p->cap_buf, b);
     return true;

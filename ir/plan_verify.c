@@ -47,11 +47,46 @@ static bool boxes_inside(const Box *b, int n, const Type *t) {
     return true;
 }
 
+/* The buffer whose memory this one is (a part of), and a box of it as a box of that. */
+static int whole_of(const Plan *p, int buf) { return p->buf[buf].is_part ? p->buf[buf].whole : buf; }
+
+static Box box_in_whole(const Plan *p, int buf, Box b) {
+    if (!p->buf[buf].is_part) return b;
+    b.lo[p->buf[buf].axis] += p->buf[buf].from;
+    b.hi[p->buf[buf].axis] += p->buf[buf].from;
+    return b;
+}
+
 static int64_t buf_end(const PlanBuf *b) { return b->at + (int64_t)type_bytes(&b->type); }
 
 static bool share_memory(const PlanBuf *x, const PlanBuf *y) {
     return x->place == y->place && (x->place == PLACE_ARENA || x->place == PLACE_WEIGHTS) && x->at < buf_end(y) &&
            y->at < buf_end(x);
+}
+
+/* Two buffers of one whole have an element in common. */
+static bool parts_meet(const Plan *p, int x, int y) {
+    int64_t from_x = plan_part_offset(p, x), from_y = plan_part_offset(p, y);
+    return from_x < from_y + (int64_t)type_bytes(&p->buf[y].type) && from_y < from_x + (int64_t)type_bytes(&p->buf[x].type);
+}
+
+/* A part lies in its whole as plan.h says. */
+static bool part_verify(const Plan *p, int buf, Diag *d) {
+    const PlanBuf *b = &p->buf[buf];
+    if (!b->is_part) return true;
+    const PlanBuf *whole = b->whole < buf ? &p->buf[b->whole] : NULL;
+    bool good = whole && !whole->is_part && whole->place == b->place && b->place != PLACE_WEIGHTS && b->place != PLACE_INPUT &&
+                b->axis < b->type.rank && b->type.rank == whole->type.rank;
+    for (int i = 0; good && i < b->type.rank; i++) {
+        const Axis *x = &b->type.axis[i], *y = &whole->type.axis[i];
+        bool same = x->extent == y->extent && x->lo == y->lo && x->hi == y->hi;
+        if (i < b->axis) good = same && x->extent + x->lo + x->hi == 1;
+        else if (i == b->axis) good = !x->lo && !x->hi && !y->lo && !y->hi && b->from + x->extent <= y->extent;
+        else good = same;
+    }
+    good = good && b->type.dtype == whole->type.dtype && b->first == whole->first && b->last == whole->last &&
+           b->at == whole->at + (b->place == PLACE_ARENA ? plan_part_offset(p, buf) : 0);
+    return good || diag_fail(d, DIAG_INTERNAL, "plan: %s is no part of the buffer that is named", b->name);
 }
 
 /* What earlier steps have written to buffer b and nothing else has overwritten since. */
@@ -77,14 +112,19 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
         if (!boxes_inside(k->arg[i].read, k->arg[i].n_read, &b->type) ||
             !boxes_inside(k->arg[i].written, k->arg[i].n_written, &b->type))
             return diag_fail(d, DIAG_INTERNAL, "plan: step %s goes beyond %s", s->name, b->name);
-        for (int j = 0; j < s->n_arg; j++) /* kernels are compiled for parameters that do not overlap */
-            if (j != i && s->buf[j] == s->buf[i] && k->arg[i].n_written > 0)
-                return diag_fail(d, DIAG_INTERNAL, "plan: step %s is given %s twice and writes it", s->name, b->name);
+        for (int j = 0; j < s->n_arg; j++) { /* kernels are compiled for parameters that do not overlap */
+            const PlanBuf *o = &p->buf[s->buf[j]];
+            bool together = s->buf[j] == s->buf[i] || (whole_of(p, s->buf[j]) == whole_of(p, s->buf[i]) && parts_meet(p, s->buf[j], s->buf[i]));
+            if (j != i && together && k->arg[i].n_written > 0)
+                return diag_fail(d, DIAG_INTERNAL, "plan: step %s is given %s%s%s and writes it", s->name, b->name,
+                                 o == b ? " twice" : " and with it ", o == b ? "" : o->name);
+        }
         for (int r = 0; r < k->arg[i].n_read; r++) {
             if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT) continue;
             /* a kernel may read what it has itself written before: its own nests are its verifier's */
-            Written *w = &written[s->buf[i]];
-            if (!boxes_cover(p->arena, w->v, w->n, &k->arg[i].read[r], k->arg[i].rank))
+            Written *w = &written[whole_of(p, s->buf[i])];
+            Box read = box_in_whole(p, s->buf[i], k->arg[i].read[r]);
+            if (!boxes_cover(p->arena, w->v, w->n, &read, k->arg[i].rank))
                 return diag_fail(d, DIAG_INTERNAL, "plan: step %s reads elements %s of %s that nothing has written",
                                  s->name, box_text(p->arena, &k->arg[i].read[r], k->arg[i].rank), b->name);
         }
@@ -95,10 +135,14 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
         if (b->place == PLACE_WEIGHTS || b->place == PLACE_INPUT)
             return diag_fail(d, DIAG_INTERNAL, "plan: step %s writes %s, which is no place to write to", s->name,
                              b->name);
+        int whole = whole_of(p, s->buf[i]);
         for (int o = 0; o < p->n_buf; o++)
-            if (o != s->buf[i] && share_memory(&p->buf[o], b)) written[o].n = 0;
-        Written *w = &written[s->buf[i]];
-        for (int r = 0; r < k->arg[i].n_written; r++) ARENA_PUSH(p->arena, w->v, w->n, w->cap, k->arg[i].written[r]);
+            if (o != whole && !p->buf[o].is_part && share_memory(&p->buf[o], b)) written[o].n = 0;
+        Written *w = &written[whole];
+        for (int r = 0; r < k->arg[i].n_written; r++) {
+            Box box = box_in_whole(p, s->buf[i], k->arg[i].written[r]);
+            ARENA_PUSH(p->arena, w->v, w->n, w->cap, box);
+        }
     }
     return true;
 }
@@ -106,6 +150,8 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
 static bool memory_verify(const Plan *p, Diag *d) {
     for (int i = 0; i < p->n_buf; i++) {
         const PlanBuf *b = &p->buf[i];
+        if (!part_verify(p, i, d)) return false;
+        if (b->is_part) continue; /* its place and life are those of the whole */
         int64_t room = b->place == PLACE_ARENA     ? p->arena_bytes
                        : b->place == PLACE_WEIGHTS ? p->weight_bytes
                                                    : INT64_MAX;
@@ -116,7 +162,7 @@ static bool memory_verify(const Plan *p, Diag *d) {
         if (port && !type_equal(&b->type, b->place == PLACE_INPUT ? &p->input[b->at].type : &p->output[b->at].type))
             return diag_fail(d, DIAG_INTERNAL, "plan: buffer %s has another type than its port", b->name);
         for (int j = 0; j < i; j++)
-            if (share_memory(b, &p->buf[j]) &&
+            if (!p->buf[j].is_part && share_memory(b, &p->buf[j]) &&
                 (b->place == PLACE_WEIGHTS || (b->first <= p->buf[j].last && p->buf[j].first <= b->last)))
                 return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory",
                                  p->buf[j].name, b->name);
@@ -129,7 +175,7 @@ static bool outputs_verify(const Plan *p, const Written *written, Diag *d) {
     for (int o = 0; o < p->n_output; o++) {
         int buf = -1, n = 0;
         for (int i = 0; i < p->n_buf; i++)
-            if (p->buf[i].place == PLACE_OUTPUT && p->buf[i].at == o) buf = i, n++;
+            if (p->buf[i].place == PLACE_OUTPUT && p->buf[i].at == o && !p->buf[i].is_part) buf = i, n++;
         if (type_elements(&p->output[o].type) == 0) continue;
         if (n != 1) return diag_fail(d, DIAG_INTERNAL, "plan: output %s is %d buffers", p->output[o].name, n);
         Box all = whole_box(&p->buf[buf].type);

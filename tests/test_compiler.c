@@ -67,6 +67,10 @@ static void make_buffers(Run *r) {
         r->buf[k] = ARENA_ARRAY(r->a, float *, p->n_buf);
         for (int b = 0; b < p->n_buf; b++) {
             int64_t n = type_memory_elements(&p->buf[b].type);
+            if (p->buf[b].is_part) {
+                r->buf[k][b] = r->buf[k][p->buf[b].whole] + plan_part_offset(p, b) / (int64_t)sizeof(float);
+                continue;
+            }
             r->buf[k][b] = arena_alloc(r->a, type_bytes(&p->buf[b].type));
             for (int64_t i = 0; i < n && p->buf[b].type.dtype == DT_F32; i++) r->buf[k][b][i] = NAN;
         }

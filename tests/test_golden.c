@@ -116,13 +116,14 @@ static const char *run_graph(const Golden *g, const char *before, const char *pa
     Graph *x = read_graph(g, before), *y = graph_copy(g->a, x);
     PassContext c = {.target = &target};
     Diag d = {0};
-    bool found = false;
-    for (int i = 0; i < pass_count; i++) {
-        if (strcmp(pass_table[i].name, pass) != 0) continue;
-        found = true;
+    for (const char *p = pass; *p; p += strspn(p, "; ")) { /* "layout; place" */
+        size_t n = strcspn(p, "; ");
+        int i = 0;
+        while (i < pass_count && (strncmp(pass_table[i].name, p, n) != 0 || pass_table[i].name[n])) i++;
+        if (i == pass_count) golden_fail(g, "no such pass");
         pass_table[i].run(y, &c);
+        p += n;
     }
-    if (!found) golden_fail(g, "no such pass");
     if (!graph_verify(y, &d)) golden_fail(g, d.text);
     same_outputs(g, x, y);
     Text t = {.arena = g->a};

@@ -26,6 +26,7 @@ static const struct {
     {'f', "the graph after fold"},
     {'e', "the graph after expand"},
     {'l', "the graph after layout"},
+    {'m', "the graph after place"},
     {'g', "the graph after fuse, and its groups"},
     {'k', "kernels as lowered"},
     {'s', "kernels with their schedules"},
@@ -37,7 +38,7 @@ static const struct {
 
 static const struct argp_option options[] = {
     {"dump", 'd', "LETTERS", 0,
-     "Stages (default s): w graph as written, f e l g after fold, expand, layout, fuse, k kernels as lowered, s scheduled, p "
+     "Stages (default s): w graph as written, f e l m g after fold, expand, layout, place, fuse, k kernels as lowered, s scheduled, p "
      "plan, "
      "i LLVM IR, o optimized, a assembly",
      0},

@@ -42,7 +42,8 @@ void pass_fuse(Graph *g, PassContext *c) {
     c->groups = (GroupList){0};
     for (int i = 0; i < g->n_node; i++) {
         Node *n = g->node[i];
-        if (taken[i] || n->op == OP_INPUT || graph_is_constant(n) || type_elements(&n->type) == 0) continue;
+        if (taken[i] || n->op == OP_INPUT || graph_is_constant(n) || type_elements(&n->type) == 0 || graph_is_placed(n))
+            continue;
         Group group = {.anchor = n};
         int cap = 0;
         for (Node *last = n; can_lead(n);) {

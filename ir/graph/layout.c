@@ -181,11 +181,74 @@ static Node *plain_copy(Graph *g, Node *user, Node *x) {
     return insert_relayout(g, user, x, "plain", &plain);
 }
 
-/* The halo goes to the producer if it can have one of this value; else this user reads a copy. */
+/* The halo goes to the producer (of all that the value is a part of) if it can have one of this value; else this user reads
+ * a copy. */
 static void halo_give(Graph *g, Node *user, const Halo *h, int lanes) {
-    Node *x = user->in[0];
-    if (x->op != OP_INPUT && (!type_has_halo(&x->type) || x->type.halo == h->value)) type_widen(&x->type, h);
+    Node *x = user->in[0], *whole = x->home ? x->home : x;
+    if (x->op != OP_INPUT && (!type_has_halo(&whole->type) || whole->type.halo == h->value)) type_widen(&whole->type, h);
     else user->in[0] = padded_copy(g, user, x, h, lanes);
+}
+
+/* ---- parts of a concat ---------------------------------------------------------------------------- */
+
+/* Copies for the inputs that cannot lie in a concat's memory, if others can: then all can. */
+static void copy_strays(Graph *g) {
+    Node **home = graph_find_homes(g);
+    int n = g->n_node;
+    Node **node = ARENA_ARRAY(g->arena, Node *, n);
+    for (int i = 0; i < n; i++) node[i] = g->node[i];
+    for (int i = 0; i < n; i++) {
+        bool any = false;
+        if (node[i]->op != OP_CONCAT) continue;
+        Node *whole = home[i] ? home[i] : node[i];
+        for (int k = 0; k < node[i]->n_in; k++) any |= node[i]->in[k]->id < n && home[node[i]->in[k]->id] == whole;
+        if (!any) continue;
+        for (int k = 0; k < node[i]->n_in; k++) {
+            Node *x = node[i]->in[k];
+            if (home[x->id] == whole) continue;
+            node[i]->in[k] = insert_relayout(g, node[i], x, "part", &x->type);
+            node[i]->in[k]->constant = false; /* its place is not among the weights */
+        }
+    }
+}
+
+/* What will lie in another's memory (ir/graph/place.c) has its blocks, and so has what is computed with it. */
+static void agree_on_blocks(Graph *g, int64_t *block) {
+    Node **home = graph_find_homes(g);
+    for (int i = g->n_node - 1; i >= 0; i--) {
+        Node *n = g->node[i];
+        n->home = home[i];
+        if (!home[i]) continue;
+        int64_t b = block[home[i]->id];
+        if (b != block[i] && !(type_extent(&n->type, 'c') % b == 0 && (b == 1 || (can_block(n) && block_legal(g, n, b))))) {
+            n->home = NULL;
+            continue;
+        }
+        block[i] = b;
+        while (b > 1 && (op_table[n->op].flags & OPF_POINTWISE)) { /* a convolution's activation: both the same */
+            Node *x = n->in[0];
+            Type t = type_plain(&x->type), y = type_plain(&n->type);
+            if (!can_block(x) || !type_equal(&t, &y) || graph_count_uses(g, x) != 1 || home[x->id] || !block_legal(g, x, b)) break;
+            block[x->id] = b;
+            n = x;
+        }
+    }
+}
+
+/* Halos are known: parts have those of the whole. */
+static void agree_on_halos(Graph *g) {
+    for (int i = 0; i < g->n_node; i++) {
+        Node *n = g->node[i];
+        if (!n->home) continue;
+        for (int k = 0; k < n->type.rank; k++) {
+            int of = type_find(&n->home->type, n->type.axis[k].letter);
+            if (of < 0 || !strchr("dhw", n->type.axis[k].letter)) continue;
+            n->type.axis[k].lo = n->home->type.axis[of].lo;
+            n->type.axis[k].hi = n->home->type.axis[of].hi;
+        }
+        n->type.halo = n->home->type.halo;
+    }
+    for (int i = 0; i < g->n_node; i++) g->node[i]->home = NULL; /* place says, from the types */
 }
 
 /* An input of many channels that a window slides over is read many times: blocked, it stays in the cache. */
@@ -235,9 +298,11 @@ static void plain_outputs(Graph *g) {
 void pass_layout(Graph *g, PassContext *c) {
     int lanes = target_lanes(c->target);
     graph_cut_panels(g);
+    copy_strays(g);
     int64_t *block = ARENA_ARRAY(g->arena, int64_t, g->n_node);
     for (int i = 0; i < g->n_node; i++)
         block[i] = can_block(g->node[i]) ? block_choose(g, g->node[i], lanes) : 1;
+    agree_on_blocks(g, block);
     for (int i = 0; i < g->n_node; i++)
         if (block[i] > 1) g->node[i]->type = type_blocked(&g->node[i]->type, block[i]);
     for (int i = 0; i < g->n_node; i++) {
@@ -249,6 +314,7 @@ void pass_layout(Graph *g, PassContext *c) {
         if (n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE) pack_weight(g, n, lanes);
         while (g->node[i] != n) i++;
     }
+    agree_on_halos(g);
     for (int i = 0; i < g->n_node; i++) { /* halos are known only now */
         Node *n = g->node[i];
         if (op_table[n->op].flags & OPF_DENSE && !type_is_plain(&n->in[0]->type)) n->in[0] = dense_copy(g, n, n->in[0]);
