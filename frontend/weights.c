@@ -51,7 +51,10 @@ static bool weight_read(const LunetteModel *m, const Node *w, const Array *from,
     return array_to(from, model_elem(w->type.dtype), at, m->options.weights, w->name, d);
 }
 
-static bool extra_tensor(const LunetteModel *m, const char *name, Diag *d) {
+/* A tensor of the file: a weight of the network, or the step counter that PyTorch keeps beside a batch norm's. */
+static bool tensor_known(const LunetteModel *m, const char *name, Diag *d) {
+    size_t len = strlen(name), tail = strlen("num_batches_tracked");
+    if (len >= tail && strcmp(name + len - tail, "num_batches_tracked") == 0) return true;
     const char **names = ARENA_ARRAY(m->arena, const char *, m->written->n_node);
     size_t n = 0;
     for (int i = 0; i < m->written->n_node; i++)
@@ -80,12 +83,8 @@ static bool bind_safetensors(LunetteModel *m, Diag *d) {
                     (uintptr_t)found->data % dtype_bytes(w->type.dtype) != 0;
         m->weight[i] = found->data;
     }
-    for (size_t i = 0; i < m->file->n; i++) {
-        const char *name = m->file->tensors[i].name;
-        size_t len = strlen(name), tail = strlen("num_batches_tracked");
-        if (len >= tail && strcmp(name + len - tail, "num_batches_tracked") == 0) continue; /* PyTorch's step counter */
-        if (!extra_tensor(m, name, d)) return false;
-    }
+    for (size_t i = 0; i < m->file->n; i++)
+        if (!tensor_known(m, m->file->tensors[i].name, d)) return false;
     char *at = weight_room(m, copied, d);
     if (!at) return false;
     for (int i = 0; i < m->written->n_node; i++)
@@ -109,7 +108,7 @@ static bool bind_npz_members(LunetteModel *m, Npz *z, char *at, Diag *d) {
         const char *name = npz_name(z, i);
         size_t len = strlen(name);
         if (len > 4 && strcmp(name + len - 4, ".npy") == 0) len -= 4;
-        if (!extra_tensor(m, arena_printf(m->arena, "%.*s", (int)len, name), d)) return false;
+        if (!tensor_known(m, arena_printf(m->arena, "%.*s", (int)len, name), d)) return false;
     }
     for (int i = 0; i < m->written->n_node; i++) {
         const Node *w = m->written->node[i];

@@ -38,7 +38,8 @@ static bool writes_box(Arena *a, const Kernel *k, const Access *x) {
 static void widen_boxes(PlanArg *arg, const Buf *buf, const Type *type) {
     Box all = {{0}, {0}};
     arg->rank = type->rank;
-    for (int i = 0; i < type->rank; i++) all.hi[i] = (int64_t)type->axis[i].extent + type->axis[i].lo + type->axis[i].hi - 1;
+    for (int i = 0; i < type->rank; i++)
+        all.hi[i] = (int64_t)type->axis[i].extent + type->axis[i].lo + type->axis[i].hi - 1;
     bool whole = false;
     for (int i = 0; i < arg->n_written; i++)
         whole |= arg->written[i].lo[0] == 0 && arg->written[i].hi[0] == buf->type.axis[0].extent - 1;
@@ -68,7 +69,8 @@ static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *s
             ARENA_PUSH(a, arg->written, arg->n_written, arg->cap_written, together);
     }
     for (int i = 0; i < k->n_param; i++)
-        if (k->buf[i].type.rank != lowered->arg[i]->type.rank) widen_boxes(&f.arg[i], &k->buf[i], &lowered->arg[i]->type);
+        if (k->buf[i].type.rank != lowered->arg[i]->type.rank)
+            widen_boxes(&f.arg[i], &k->buf[i], &lowered->arg[i]->type);
     return f;
 }
 
@@ -82,11 +84,11 @@ static bool views_equal(const Kernel *k, const Lowered *x, const Lowered *y) {
     return true;
 }
 
-static bool kernels_equal(Arena *a, const Kernel *x, const Kernel *y) {
-    if (x->n_param != y->n_param) return false;
-    Kernel p = *x, q = *y;
-    p.name = q.name = "k";
-    return strcmp(kernel_text(a, &p), kernel_text(a, &q)) == 0;
+/* What a kernel is, apart from its name: kernels of one text are one. */
+static const char *nameless_text(Arena *a, const Kernel *k) {
+    Kernel nameless = *k;
+    nameless.name = "k";
+    return kernel_text(a, &nameless);
 }
 
 /* ---- buffers ------------------------------------------------------------------------------------ */
@@ -150,11 +152,13 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
     p->name = g->name;
     Build b = {.a = a, .p = p, .g = g};
     int *kernel = ARENA_ARRAY(a, int, n);
+    const char **text = ARENA_ARRAY(a, const char *, n);
     add_ports(&b);
     for (int i = 0; i < n; i++) {
         kernel[i] = -1;
+        text[i] = nameless_text(a, scheduled[i]);
         for (int j = 0; j < i && kernel[i] < 0; j++)
-            if (kernels_equal(a, scheduled[i], scheduled[j]) && views_equal(scheduled[i], &lowered[i], &lowered[j])) kernel[i] = kernel[j];
+            if (strcmp(text[i], text[j]) == 0 && views_equal(scheduled[i], &lowered[i], &lowered[j])) kernel[i] = kernel[j];
         if (kernel[i] < 0) {
             kernel[i] = p->n_kernel;
             PlanKernel facts = kernel_facts(a, &lowered[i], scheduled[i]);

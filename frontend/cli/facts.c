@@ -30,12 +30,26 @@ int64_t group_macs(const Group *g) {
     return sum;
 }
 
-/* Trained ones, as everybody counts: not the running statistics of a batch norm. */
+/* The running mean and variance of a batch norm are stored, not trained: nobody counts them as parameters. */
+static bool is_trained(const Node *n, int i) { return n->in[i]->op == OP_WEIGHT && !(n->op == OP_BATCHNORM && i >= 3); }
+
 int64_t node_params(const Node *n) {
     int64_t sum = 0;
-    for (int i = 0; i < n->n_in; i++) {
-        bool statistics = n->op == OP_BATCHNORM && i >= 3;
-        if (n->in[i]->op == OP_WEIGHT && !statistics) sum += type_elements(&n->in[i]->type);
+    for (int i = 0; i < n->n_in; i++)
+        if (is_trained(n, i)) sum += type_elements(&n->in[i]->type);
+    return sum;
+}
+
+int64_t graph_params(Arena *a, const Graph *g) {
+    bool *counted = ARENA_ARRAY(a, bool, g->n_node);
+    int64_t sum = 0;
+    for (int k = 0; k < g->n_node; k++) {
+        const Node *n = g->node[k];
+        for (int i = 0; i < n->n_in; i++) {
+            if (!is_trained(n, i) || counted[n->in[i]->id]) continue;
+            counted[n->in[i]->id] = true;
+            sum += type_elements(&n->in[i]->type);
+        }
     }
     return sum;
 }
@@ -74,12 +88,13 @@ static bool op_sees_all(Op op) {
 static void through_transposed(Reach *r, const CONVTRANSPOSE_attr *c) {
     for (int k = 0; k < r->n && k < c->kernel.n; k++) {
         int64_t s = c->stride.v[k], d = c->dilation.v[k], g = s;
-        for (int64_t b = d; b; ) {
+        for (int64_t b = d; b;) {
             int64_t rest = g % b;
             g = b;
             b = rest;
         }
-        Dims taps = {1, {(int32_t)((c->kernel.v[k] - 1) / (s / g) + 1)}}, step = {1, {(int32_t)(d / g)}}, one = {1, {1}};
+        Dims taps = {1, {(int32_t)((c->kernel.v[k] - 1) / (s / g) + 1)}}, step = {1, {(int32_t)(d / g)}},
+             one = {1, {1}};
         Reach axis = {.n = 1, .extent = {r->extent[k]}, .jump = {r->jump[k]}};
         through_window(&axis, &taps, &step, &one);
         r->extent[k] = axis.extent[0];

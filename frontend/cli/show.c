@@ -30,12 +30,12 @@ static const char *reach_of(Arena *a, const Reach *r) {
     return r->n ? text_get(&s) : "-";
 }
 
-static void add_totals(Show *s) {
+static void add_totals(Show *s, Arena *a) {
     const Graph *g = s->model->written;
+    s->params = graph_params(a, g);
     for (int i = 0; i < g->n_node; i++) {
         const Node *n = g->node[i];
-        if (n->op == OP_WEIGHT) s->params += type_elements(&n->type);
-        else s->bytes += (int64_t)type_bytes(&n->type);
+        if (is_layer(n)) s->bytes += (int64_t)type_bytes(&n->type);
         s->macs += node_macs(n);
     }
 }
@@ -105,7 +105,7 @@ static int show_body(Arena *a, void *ctx) {
     progress_end();
     if (!s->model) return cli_fail(&s->o.diag);
     s->reach = graph_reach(a, s->model->written);
-    add_totals(s);
+    add_totals(s, a);
     return s->o.json ? show_json(s) : show_text(s, a);
 }
 
