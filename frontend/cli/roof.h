@@ -20,7 +20,7 @@ extern const char *const level_name[LEVELS];
 
 /* ---- what the sweeps read -------------------------------------------------------------------------- */
 
-/* Four times the last cache, on huge pages where the system gives them: page tables would be measured else. */
+/* Four times the last cache (but 64 MB at least, 1 GB at most), on huge pages where the system gives them: page tables would be measured else. */
 typedef struct SweepMemory {
     char *at;
     size_t size;
