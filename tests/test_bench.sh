@@ -117,6 +117,9 @@ see out '^ic3ih2oc4kh9  *-  .*not possible: along h'
 see out '^ic3ih9oc4kh3 .* GFLOP/s'
 bench 5 --conv-batch wrong --json
 json "['error' in c for c in o] == [True, False, True] and o[0]['exit'] == 5 and o[0]['at'] == 'wrong:1'"
+printf 'ic3ih2oc4kh3ph5oh1\nmb1ic3ih9oc4kh3\nmb1ic100000ih60000oc8kh3ph1\n' >unsupported
+bench 4 --conv-batch unsupported --json
+json "[c.get('exit', 0) for c in o] == [4, 0, 4]"
 echo '# nothing' >empty
 refused 5 --conv-batch empty;    see err 'no descriptors'
 refused 5 --conv-batch nowhere

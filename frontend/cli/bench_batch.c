@@ -97,7 +97,9 @@ static bool open_layer(Batch *t, Arena *a, Diag *d) {
         return false;
     }
     b->o.model.batch = t->images ? t->images : images;
-    return bench_open(b, a, d);
+    if (bench_open(b, a, d)) return true;
+    if (d->kind == DIAG_SPEC) d->kind = DIAG_UNSUPPORTED; /* the spec was made here, of a good descriptor */
+    return false;
 }
 
 static int batch_layer(Arena *a, void *ctx) {
