@@ -59,6 +59,7 @@ typedef struct LunetteOptions {
         *cache_dir; /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
     int no_cache;   /* 1: keep nothing */
     int plain;      /* 1: the nests as lowered, without schedules: slow, for comparison */
+    int im2col;     /* 1: every convolution that can be as a product with its im2col matrix: for comparison */
 } LunetteOptions;
 
 typedef enum LunetteType {

@@ -5,6 +5,7 @@
 #include "frontend/indices.h"
 #include "frontend/lua/spec.h"
 #include "frontend/onnx/onnx.h"
+#include "ir/ops/im2col.h"
 
 #include <string.h>
 
@@ -35,6 +36,17 @@ static bool has_layouts(const Graph *g) {
     for (int i = 0; i < g->n_node; i++)
         if (!type_is_plain(&g->node[i]->type)) return true;
     return false;
+}
+
+/* Where the matrix would be too large, the algorithm stays. */
+static void choose_im2col(Graph *g) {
+    for (int i = 0; i < g->n_node; i++) {
+        Node *n = g->node[i];
+        Type matrix;
+        Diag no = {0};
+        if (n->op == OP_CONV && im2col_type(&matrix, &n->in[0]->type, &n->attr.CONV.kernel, &n->type, &no))
+            n->attr.CONV.algorithm = CONV_IM2COL;
+    }
 }
 
 static bool run_passes(LunetteModel *m, ModelTrace *trace, void *ctx, Diag *d) {
@@ -129,6 +141,7 @@ static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, 
     bool known = m->options.cpu ? target_named(&m->target, m->options.cpu, d) : target_host(&m->target, d);
     if (!known || !load_written(m, source, from, d)) return false;
     m->graph = graph_copy(m->arena, m->written);
+    if (m->options.im2col) choose_im2col(m->graph);
     bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);
     if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written))
         d->kind = DIAG_UNSUPPORTED; /* the user's layouts, not ours */

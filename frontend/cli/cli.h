@@ -56,6 +56,7 @@ typedef struct CliSyntax {
     bool (*option)(int key, const char *value, void *own, Diag *d);
 } CliSyntax;
 
+enum { CLI_MOST_THREADS = 256 };
 enum { CLI_KEY = 0x1000 }; /* long options without a letter begin here; the shared ones are below */
 
 /* True: go on. False: o->exit is the exit code, what there was to say has been said. */

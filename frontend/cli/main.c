@@ -16,7 +16,7 @@ static const Command commands[] = {
     {"run", cli_run, "runs a network on images or arrays"},
     {"check", cli_check, "compares every kernel with the reference"},
     {"show", cli_show, "layers: shape, parameters, multiply-adds, receptive field, bytes"},
-    {"bench", cli_bench, "time and share of the machine's peak, kernel by kernel"},
+    {"bench", cli_bench, "time and share of what the machine can do, kernel by kernel"},
     {"dump", cli_dump, "what the compiler makes of a network, stage by stage"},
     {"explain", cli_explain, "the arithmetic of a convolution or pool, with its numbers"},
     {"import", cli_import, "an ONNX model as a Lua spec and its weights"},

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
-enum { MAX_THREADS = 256, MAX_BATCH = 65536, MAX_OPTIONS = 40 };
+enum { MAX_BATCH = 65536, MAX_OPTIONS = 40 };
 
 typedef struct SharedOption {
     unsigned group;
@@ -72,7 +72,7 @@ static bool shared_option(int key, const char *value, CliOptions *o) {
     switch (key) {
     case 'w': o->model.weights = value; return true;
     case 't':
-        if (!cli_number(value, "--threads", 1, MAX_THREADS, &v, &o->diag)) return false;
+        if (!cli_number(value, "--threads", 1, CLI_MOST_THREADS, &v, &o->diag)) return false;
         o->model.threads = (int)v;
         return true;
     case KEY_SEED:
@@ -135,6 +135,13 @@ static void explain(const struct argp_state *state, Parse *p) {
                   p->syntax->name);
 }
 
+/* A command's own option takes the place of a shared one of that name. */
+static bool own_option(const CliSyntax *s, const char *name) {
+    for (const struct argp_option *x = s->options; x && (x->name || x->key); x++)
+        if (x->name && strcmp(x->name, name) == 0) return true;
+    return false;
+}
+
 static error_t parse_key(int key, char *value, struct argp_state *state) {
     Parse *p = state->input;
     CliOptions *o = p->o;
@@ -164,17 +171,11 @@ static error_t parse_key(int key, char *value, struct argp_state *state) {
     default: break;
     }
     for (size_t i = 0; i < COUNT_OF(shared); i++)
-        if (shared[i].o.key == key && (shared[i].group & p->syntax->shared))
+        if (shared[i].o.key == key && (shared[i].group & p->syntax->shared) &&
+            !own_option(p->syntax, shared[i].o.name))
             return shared_option(key, value, o) ? 0 : EINVAL;
     if (!p->syntax->option) return ARGP_ERR_UNKNOWN;
     return p->syntax->option(key, value, p->own, &o->diag) ? 0 : EINVAL;
-}
-
-/* A command's own option takes the place of a shared one of that name. */
-static bool own_option(const CliSyntax *s, const char *name) {
-    for (const struct argp_option *x = s->options; x && (x->name || x->key); x++)
-        if (x->name && strcmp(x->name, name) == 0) return true;
-    return false;
 }
 
 bool cli_parse(const CliSyntax *s, int argc, char **argv, CliOptions *o, void *own) {
