@@ -4,9 +4,15 @@ BUILD = build
 PACKAGES = build-essential cmake ninja-build pkg-config llvm-19-dev liblua5.4-dev libcmocka-dev libjansson-dev \
 	libzip-dev libpng-dev libturbojpeg0-dev zlib1g-dev libxxhash-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libonnx-testdata dataset-fashion-mnist
 FUZZ_PACKAGES = clang-19 libclang-rt-19-dev
+BENCH_PACKAGES = libdnnl-dev python3-onnx
+# make bench NETS="lenet5 resnet50" THREADS=1 ROUNDS=5; make bench-layers FILE=shapes
+NETS = alexnet vgg16 inception_v3 resnet18 resnet50 densenet121 xception mobilenet_v1 mobilenet_v2 squeezenet1_1 dcgan style c3d lenet5
+THREADS = 1 2
+ROUNDS = 3
+SECONDS = 1
 FASHION = /usr/share/datasets/fashion-mnist
 
-.PHONY: all demo test conformance fuzz setup clean
+.PHONY: all demo test conformance fuzz bench bench-layers setup clean
 
 fuzz: PACKAGES += $(FUZZ_PACKAGES)
 
@@ -34,6 +40,15 @@ conformance: all
 fuzz: setup
 	@tests/build_fuzz.sh $(BUILD)-fuzz
 	@tests/fuzz.sh $(BUILD)-fuzz 60
+
+# Beside ONNX Runtime and oneDNN. What cannot be installed is left out, and that is said.
+bench: all
+	@$(MAKE) --no-print-directory setup PACKAGES="$(BENCH_PACKAGES)" || true
+	@tests/bench/run.sh $(BUILD) --nets "$(NETS)" --threads "$(THREADS)" --rounds "$(ROUNDS)" --seconds "$(SECONDS)" --extra "$(EXTRA)"
+
+bench-layers: all
+	@$(MAKE) --no-print-directory setup PACKAGES=libdnnl-dev || true
+	@tests/bench/layers.sh $(BUILD) --file "$(FILE)" --threads "$(THREADS)" --seconds "$(SECONDS)"
 
 # Debian packages, installed when missing; sudo when not root.
 setup:

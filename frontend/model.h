@@ -92,6 +92,9 @@ void random_input(const LunetteModel *m, uint64_t seed, int i, float lo, float h
 void random_whole(uint64_t seed, const char *name, DType type, void *out, int64_t n);
 /* Uniform in [lo, hi). */
 void random_fill(uint64_t seed, const char *name, float lo, float hi, float *out, int64_t n);
+/* calibrate.c: gives batch norms with random weights the mean and variance that a random input (from options.seed) has
+ * there, evaluated in double, so that values keep their size through deep networks. */
+bool random_calibrate(LunetteModel *m, Arena *a, Diag *d);
 
 /* The values of a constant node in its type and layout, halos included: evaluated in double from the weights of the
  * graph as written, rounded once. */

@@ -7,14 +7,19 @@
 typedef struct Save {
     CliOptions o;
     const char *out;
+    bool calibrate;
     LunetteModel *model;
 } Save;
 
+enum { KEY_CALIBRATE = CLI_KEY };
+
 static bool save_option(int key, const char *value, void *own, Diag *d) {
     Save *s = own;
-    if (key != 'o') return diag_fail(d, DIAG_INTERNAL, "option %d has no meaning", key);
-    s->out = value;
-    return true;
+    switch (key) {
+    case 'o': s->out = value; return true;
+    case KEY_CALIBRATE: s->calibrate = true; return true;
+    default: return diag_fail(d, DIAG_INTERNAL, "option %d has no meaning", key);
+    }
 }
 
 static bool ends_in(const char *text, const char *end) {
@@ -71,21 +76,29 @@ int cli_import(int argc, char **argv) {
 static int export_body(Arena *a, void *ctx) {
     Save *s = ctx;
     Diag *d = &s->o.diag;
-    (void)a;
-    if (!s->out || !ends_in(s->out, ".onnx")) {
-        diag_fail(d, DIAG_USAGE, "export wants a file for the model: -o FILE.onnx");
-        return cli_fail(d);
-    }
     s->o.model.random_weights = s->o.seeded && !s->o.model.weights;
+    if (!s->out || !ends_in(s->out, ".onnx"))
+        diag_fail(d, DIAG_USAGE, "export wants a file for the model: -o FILE.onnx");
+    else if (s->calibrate && (!s->o.model.random_weights || ends_in(s->o.arg, ".onnx")))
+        diag_fail(d, DIAG_USAGE, "--calibrate is for random weights: a spec and --seed N, no -w");
+    if (d->kind) return cli_fail(d);
     s->model = model_read(s->o.arg, &s->o.model, d);
-    if (!s->model || !model_weights(s->model, d) || !save_onnx(s->model, s->out, d)) return cli_fail(d);
+    if (!s->model || !model_weights(s->model, d) || (s->calibrate && !random_calibrate(s->model, a, d)) ||
+        !save_onnx(s->model, s->out, d))
+        return cli_fail(d);
     if (s->o.model.random_weights && s->model->weight_block)
         cli_say("weights are random, from seed %llu", (unsigned long long)s->o.model.seed);
     return 0;
 }
 
 int cli_export(int argc, char **argv) {
-    static const struct argp_option options[] = {{"output", 'o', "FILE.onnx", 0, "The model", 0}, {0}};
+    static const struct argp_option options[] = {
+        {"output", 'o', "FILE.onnx", 0, "The model", 0},
+        {"calibrate", KEY_CALIBRATE, NULL, 0,
+         "With --seed: batch norms get the mean and variance that a random input has there, so that values keep their "
+         "size through deep networks",
+         0},
+        {0}};
     static const CliSyntax syntax = {
         .name = "export",
         .args = "SPEC",
