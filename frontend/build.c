@@ -12,15 +12,20 @@
 
 /* Zeroed, 64-byte aligned and more; huge pages where the system gives them. */
 static char *memory_map(int64_t bytes, size_t *size, Diag *d) {
-    const size_t huge = (size_t)2 << 20;
-    *size = ((size_t)bytes + PLAN_ALIGN + 4095) & ~(size_t)4095;
-    void *p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t huge = (size_t)2 << 20, page = (size_t)bytes >= huge / 2 ? huge : 4096;
+    *size = ((size_t)bytes + PLAN_ALIGN + page - 1) & ~(page - 1);
+    size_t spare = page == huge ? huge : 0; /* a huge page is aligned to its size: what is cut off to get there */
+    char *p = mmap(NULL, *size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
         diag_fail(d, DIAG_MACHINE, "no memory for %zu bytes", *size);
         return NULL;
     }
-    if (*size >= huge) madvise(p, *size, MADV_HUGEPAGE);
-    return p;
+    if (!spare) return p;
+    size_t before = (huge - (uintptr_t)p % huge) % huge;
+    if (before) munmap(p, before);
+    if (spare > before) munmap(p + before + *size, spare - before);
+    madvise(p + before, *size, MADV_HUGEPAGE); /* refused: the pages are small */
+    return p + before;
 }
 
 static bool pack_weights(LunetteModel *m, Diag *d) {

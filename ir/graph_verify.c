@@ -9,16 +9,12 @@
 
 static int64_t axis_memory(const Axis *a) { return (int64_t)a->extent + a->lo + a->hi; }
 
-/* Axis i of t by itself: a known letter, once, the outer part of a block before the inner one. */
+/* Axis i of t by itself: a known letter, once. */
 static bool check_axis(const Type *t, int i, Diag *d) {
     const Axis *a = &t->axis[i];
     if (!strchr("ncodhwtuvNCODHW", a->letter) || a->letter == '\0')
         return diag_fail(d, DIAG_SPEC, "axis '%c' is none of n c o d h w t u v", a->letter);
     if (type_find(t, a->letter) != i) return diag_fail(d, DIAG_SPEC, "axis %c twice", a->letter);
-    if (isupper((unsigned char)a->letter)) {
-        int inner = type_find(t, (char)tolower((unsigned char)a->letter));
-        if (inner >= 0 && inner < i) return diag_fail(d, DIAG_SPEC, "axis %c stands after its inner part", a->letter);
-    }
     if (a->extent < 0 || (a->extent == 0 && (a->lo || a->hi)) || a->lo < 0 || a->hi < 0)
         return diag_fail(d, DIAG_SPEC, "axis %c has extent %d<%d,%d>", a->letter, a->extent, a->lo, a->hi);
     return true;

@@ -38,15 +38,26 @@ typedef struct TileChoice {
     double cost;
     int strip;       /* the loop over positions that is cut into strips; −1 if none */
     int64_t n_strip; /* iterations of it in a strip */
+    int chunk;       /* the reduction loop that is cut into chunks, outside the positions; −1 if none */
+    int64_t n_chunk; /* iterations of it in a chunk */
 } TileChoice;
 
 /* schedule_cost.c. Registers that a vector of this many elements takes: whole ones, then a power of two each. */
 int64_t vector_parts(int64_t width, int lanes);
 /* Sets n_many, n_position and cost from the loops; `weights`: one operand stands still in the vector loop. */
 void tile_choose_size(const Choice *c, TileChoice *t, bool weights);
-/* Iterations of the strip loop that a strip should have, and why. x and w are the bytes of one image of the operand that moves
- * with positions and of the other, blocks how often the loops outside go through all positions. */
-int64_t strip_choose(Choice *c, int64_t extent, int64_t least, double x, double w, int64_t blocks);
+/* What a tile's nest moves, for one image and group. */
+typedef struct Traffic {
+    double x, w;    /* bytes of the operand that moves with positions, and of the other */
+    double fmas;    /* vector multiply-adds */
+    int64_t blocks; /* how often all positions pass: blocks of output channels */
+    int64_t passes; /* how often a block's weights pass: tiles of positions */
+} Traffic;
+
+/* Iterations of the strip loop (of `extent`) that a strip should have, at least `least`; 0: no strips. Adds the reason. */
+int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least);
+/* Iterations of the reduction loop that a chunk should have; 0: no chunks. Adds the reason. */
+int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent);
 
 /* schedule_tile.c: the loop of a reduction's result that becomes the vector, −1 if none can; and the
  * register tile around it. */

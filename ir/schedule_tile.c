@@ -138,13 +138,13 @@ typedef struct OuterList {
 } OuterList;
 
 static void outer_add(OuterList *list, const char *name, int var, int64_t times, bool rest) {
-    if (name) list->v[list->n++] = (Outer){name, var, times, rest};
+    list->v[list->n++] = (Outer){name, var, times, rest};
 }
 
-/* The parts of a loop: iteration strip of strips, tile of the tiles in it, place in the tile. NULL: no such part. */
+/* A loop that is split: the parts outside and inside. Without an inner part it is whole. */
 typedef struct Parts {
-    const char *strip, *outer, *inner;
-    int64_t strips, tiles;
+    const char *outer, *inner;
+    int64_t times; /* of the outer part */
     bool rest;
 } Parts;
 
@@ -157,46 +157,61 @@ static bool extents_agree(const Choice *c, const Stmt *s, const char *name, int6
     return true;
 }
 
-/* Splits a loop for strips of `strip` iterations (0: none) and tiles of n (0: none). */
-static Parts loop_split(Choice *c, int var, int64_t strip, int64_t n) {
+/* A loop and what strips or chunks leave of it: its name by now, and how long it is. */
+static Parts loop_whole(const Choice *c, const TileChoice *t, int var) {
     if (var < 0) return (Parts){0};
-    Parts p = {.outer = choice_name(c, var), .tiles = choice_extent(c, var)};
-    const char *whole = p.outer;
-    bool alike = extents_agree(c, c->k->body, whole, p.tiles);
-    if (strip > 0 && alike) {
-        p.strip = arena_printf(c->a, "%s_s", whole);
-        p.outer = arena_printf(c->a, "%s_r", whole);
-        p.strips = p.tiles / strip;
-        p.tiles = strip;
-        choice_step(c, "split %s %lld -> %s %s", whole, (long long)strip, p.strip, p.outer);
-    }
-    if (n == 0) return p;
-    choice_step(c, "split %s %lld -> %s_o %s_i", p.outer, (long long)n, whole, whole);
-    p.outer = arena_printf(c->a, "%s_o", whole);
-    p.inner = arena_printf(c->a, "%s_i", whole);
-    p.rest = p.tiles % n != 0 || !alike;
-    p.tiles = (p.tiles + n - 1) / n;
+    if (var != t->strip && var != t->chunk) return (Parts){choice_name(c, var), NULL, choice_extent(c, var), false};
+    return (Parts){arena_printf(c->a, "%s_r", choice_name(c, var)), NULL, var == t->strip ? t->n_strip : t->n_chunk, false};
+}
+
+/* Splits what is left of a loop for tiles of n. */
+static Parts loop_split(Choice *c, const TileChoice *t, int var, int64_t n) {
+    Parts whole = loop_whole(c, t, var);
+    if (var < 0 || n == 0) return whole;
+    const char *name = choice_name(c, var);
+    bool alike = extents_agree(c, c->k->body, name, choice_extent(c, var));
+    Parts p = {arena_printf(c->a, "%s_o", name), arena_printf(c->a, "%s_i", name), (whole.times + n - 1) / n,
+               whole.times % n != 0 || !alike};
+    choice_step(c, "split %s %lld -> %s %s", whole.outer, (long long)n, p.outer, p.inner);
     return p;
+}
+
+/* Cuts the strip loop, and puts the strips outside the channels before these are split: the rest of a split is a nest
+ * beside, and both must lie in the one loop over strips. */
+static void cut_strips(Choice *c, const Path *p, const TileChoice *t) {
+    const char *name = choice_name(c, t->strip);
+    Text order = {.arena = c->a};
+    choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)t->n_strip, name, name);
+    bool placed = false;
+    for (int i = 0; i < p->n; i++) {
+        if (!placed && (p->var[i] == t->many || p->var[i] == t->strip)) {
+            text_add(&order, " %s_s", name);
+            placed = true;
+        }
+        text_add(&order, " %s", loop_whole(c, t, p->var[i]).outer);
+    }
+    choice_step(c, "order%s", text_get(&order));
 }
 
 /* The loops of the result outside the tile: strips of positions, blocks of output channels, positions within the strip,
  * so that weights of a block stay in the first-level cache and a strip of x in the second. */
 static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t, const Parts *many, const Parts *position,
-                             const Parts *vec, const Parts *strip) {
+                             const Parts *vec) {
     OuterList list = {0};
-    bool stripped = t->strip < 0;
+    bool placed = t->strip < 0;
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
         if (is_reduction(c, p, i)) continue;
-        if (!stripped && (var == t->many || var == t->strip)) {
-            outer_add(&list, strip->strip, var == t->strip ? var : t->strip, strip->strips, false);
-            stripped = true;
+        if (!placed && (var == t->many || var == t->strip)) {
+            const char *strips = arena_printf(c->a, "%s_s", choice_name(c, t->strip));
+            outer_add(&list, strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false);
+            placed = true;
         }
+        Parts part = var == t->many ? *many : var == t->position ? *position : var == t->vec ? *vec : loop_whole(c, t, var);
         if (var == t->vec && !vec->inner) continue; /* whole in the tile */
-        const Parts *part = var == t->many ? many : var == t->position ? position : var == t->vec ? vec : NULL;
-        if (part) outer_add(&list, part->outer, var, part->tiles, part->rest);
-        else if (var == t->strip) outer_add(&list, strip->outer, var, strip->tiles, false);
-        else outer_add(&list, choice_name(c, var), var, choice_extent(c, var), false);
+        outer_add(&list, part.outer, var, part.times, part.rest);
+        if (var == t->many && t->chunk >= 0) /* sums over chunks are no tasks */
+            outer_add(&list, arena_printf(c->a, "%s_s", choice_name(c, t->chunk)), t->chunk, choice_extent(c, t->chunk) / t->n_chunk, true);
     }
     return list;
 }
@@ -257,13 +272,13 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
         if (!is_reduction(c, p, i)) continue;
-        if (var == last && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 && !indirect) {
-            Parts parts = loop_split(c, var, 0, SHORT_BODY);
+        if (var == last && var != t->chunk && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 && !indirect) {
+            Parts parts = loop_split(c, t, var, SHORT_BODY);
             text_add(order, " %s %s", parts.outer, parts.inner);
             unroll = parts.inner;
             continue;
         }
-        text_add(order, " %s", choice_name(c, var));
+        text_add(order, " %s", loop_whole(c, t, var).outer);
         /* with more than half of the registers taken there is no room for the shared loads */
         bool full = 2 * t->n_many * t->n_position > c->t->vector_registers;
         bool spills = full && t->position >= 0 && window_overlaps(c, p->store->value, var, t->position);
@@ -274,9 +289,18 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
 
 /* ---- strips ------------------------------------------------------------------------------------------- */
 
+/* Bytes of the box that a load of this expression goes through, the largest of several. */
 static int64_t load_bytes(const Choice *c, const Expr *e) {
     int64_t most = 0;
-    if (e->kind == EXPR_LOAD) return (int64_t)type_bytes(&c->k->buf[e->buf].type);
+    if (e->kind == EXPR_LOAD) {
+        const Type *t = &c->k->buf[e->buf].type;
+        most = (int64_t)dtype_bytes(t->dtype);
+        for (int i = 0; i < t->rank; i++) {
+            int64_t lo, hi;
+            affine_range(c->k, &e->sub[i], &lo, &hi);
+            most *= hi - lo + 1;
+        }
+    }
     for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) {
         int64_t one = load_bytes(c, e->arg[i]);
         if (one > most) most = one;
@@ -284,23 +308,49 @@ static int64_t load_bytes(const Choice *c, const Expr *e) {
     return most;
 }
 
-/* The outermost loop over positions is cut into strips where one operand moves with it and the other does not. */
-static void plan_strips(Choice *c, const Path *p, TileChoice *t) {
-    const Expr *e = p->store->value;
-    t->strip = -1;
-    if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
-    int64_t outside = choice_extent(c, p->var[0]), blocks = (choice_extent(c, t->many) + t->n_many - 1) / t->n_many;
+/* Loops that one operand moves with and the other does not: positions, of x, and output channels, of w. */
+static bool follows_x_alone(const Choice *c, const Expr *x, const Expr *w, int var) {
+    return loads_follow(c, x, var, false) && !loads_follow(c, w, var, false);
+}
+
+static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
+    Traffic m = {.fmas = 1, .passes = 1, .blocks = (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
+    int64_t images = choice_extent(c, p->var[0]), groups = 1;
     for (int i = 1; i < p->n; i++) {
         int var = p->var[i];
-        bool first = loads_follow(c, e->arg[0], var, false), second = loads_follow(c, e->arg[1], var, false);
-        if (is_reduction(c, p, i) || var == t->many || var == t->vec) continue;
-        if (first && second) outside *= choice_extent(c, var); /* groups: each has its x and its w */
-        if (first == second) continue;
-        int64_t x = load_bytes(c, e->arg[second]) / outside, w = load_bytes(c, e->arg[first]) / (outside / choice_extent(c, p->var[0]));
-        int64_t least = var == t->position ? t->n_position : 1;
-        t->n_strip = strip_choose(c, choice_extent(c, var), least, x, w, blocks);
-        t->strip = t->n_strip > 0 ? var : -1;
-        return;
+        m.fmas *= (double)choice_extent(c, var);
+        if (is_reduction(c, p, i)) continue;
+        bool moves_x = loads_follow(c, x, var, false), moves_w = loads_follow(c, w, var, false);
+        if (moves_x && moves_w && var != t->vec) groups *= choice_extent(c, var);
+        if (moves_x && !moves_w) m.passes *= var == t->position ? (choice_extent(c, var) + t->n_position - 1) / t->n_position : choice_extent(c, var);
+    }
+    m.fmas /= (double)(target_lanes(c->t) * groups);
+    m.x = (double)(load_bytes(c, x) / (images * groups));
+    m.w = (double)(load_bytes(c, w) / groups);
+    return m;
+}
+
+/* The outermost loop over positions is cut into strips, or the outermost of the reduction into chunks. */
+static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
+    const Expr *e = p->store->value;
+    t->strip = t->chunk = -1;
+    if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
+    bool first = loads_follow(c, e->arg[0], t->many, false);
+    const Expr *x = e->arg[first], *w = e->arg[!first];
+    Traffic m = tile_traffic(c, p, t, x, w);
+    for (int i = 1; i < p->n && t->strip < 0 && t->chunk < 0; i++) {
+        int var = p->var[i];
+        int64_t extent = choice_extent(c, var);
+        if (!extents_agree(c, c->k->body, choice_name(c, var), extent)) continue;
+        if (is_reduction(c, p, i)) {
+            t->n_chunk = chunk_choose(c, &m, extent);
+            if (t->n_chunk) t->chunk = var;
+            return;
+        }
+        if (var == t->many || var == t->vec || !follows_x_alone(c, x, w, var)) continue;
+        t->n_strip = strip_choose(c, &m, extent, var == t->position ? t->n_position : 1);
+        if (t->n_strip) t->strip = var;
+        while (i + 1 < p->n && !is_reduction(c, p, i + 1)) i++;
     }
 }
 
@@ -311,14 +361,15 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)vectors,
              (long long)t.n_position, (long long)(t.vec_extent < lanes ? t.vec_extent : lanes),
              (long long)(vectors * t.n_position), c->t->vector_registers);
-    plan_strips(c, p, &t);
+    plan_caches(c, p, &t);
+    if (t.strip >= 0) cut_strips(c, p, &t);
+    if (t.chunk >= 0)
+        choice_step(c, "split %s %lld -> %s_s %s_r", choice_name(c, t.chunk), (long long)t.n_chunk, choice_name(c, t.chunk),
+                    choice_name(c, t.chunk));
 
-    bool apart = t.strip >= 0 && t.strip != t.position;
-    Parts strip = apart ? loop_split(c, t.strip, t.n_strip, 0) : (Parts){0};
-    Parts vector = t.vec_split ? loop_split(c, vec, 0, t.vec_split) : (Parts){0};
-    Parts many = loop_split(c, t.many, 0, t.n_many);
-    Parts position = loop_split(c, t.position, t.strip == t.position ? t.n_strip : 0, t.n_position);
-    OuterList list = outer_loops(c, p, &t, &many, &position, &vector, apart ? &strip : &position);
+    Parts vector = loop_split(c, &t, vec, t.vec_split), many = loop_split(c, &t, t.many, t.n_many),
+          position = loop_split(c, &t, t.position, t.n_position);
+    OuterList list = outer_loops(c, p, &t, &many, &position, &vector);
     if (!vector.inner) vector.inner = choice_name(c, vec);
     Text order = {.arena = c->a};
     for (int i = 0; i < list.n; i++) text_add(&order, " %s", list.v[i].name);

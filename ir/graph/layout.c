@@ -261,8 +261,21 @@ static bool wants_blocks(const Graph *g, const Node *user, int lanes) {
 
 /* ---- weights ------------------------------------------------------------------------------------ */
 
-/* conv: [o c h w] → [O C h w c o16], as the blocks of its output and input say; dense: [O c o16]. Only what
- * is packed before any run: a weight that the network computes is read as it lies. */
+/* What one phase of a transposed convolution reads lies together: along an axis it takes every stride-th tap, so the
+ * residue of a tap goes outside. Only where the stride divides the kernel: a type has no gaps. */
+static bool phases_apart(const Node *n) {
+    const CONVTRANSPOSE_attr *t = &n->attr.CONVTRANSPOSE;
+    bool any = false, all = n->op == OP_CONVTRANSPOSE;
+    for (int i = 0; all && i < t->kernel.n; i++) {
+        all = t->dilation.v[i] == 1 && t->kernel.v[i] % t->stride.v[i] == 0;
+        any |= t->stride.v[i] > 1;
+    }
+    return all && any;
+}
+
+/* conv: [o c h w] → [O C h w c o16], as the blocks of its output and input say; transposed convolution with a stride of 2:
+ * [O h2 w2 C H W c o16], h and w the residues; dense: [O c o16]. Only what is packed before any run: a weight that the
+ * network computes is read as it lies. */
 static void pack_weight(Graph *g, Node *n, int lanes) {
     Node *w = n->in[1];
     if (!graph_is_constant(w)) return;
@@ -271,9 +284,16 @@ static void pack_weight(Graph *g, Node *n, int lanes) {
     int64_t o_block = type_block(&n->type, 'c'), c_block = type_block(&n->in[0]->type, 'c');
     if (n->op == OP_DENSE) o_block = out % lanes == 0 ? lanes : out;
     if (in % c_block != 0) c_block = 1;
+    const int32_t *stride = phases_apart(n) ? n->attr.CONVTRANSPOSE.stride.v : NULL;
     t.axis[t.rank++] = (Axis){o_block > 1 ? 'O' : 'o', (int32_t)(out / o_block), 0, 0};
+    for (int i = 2; i < plain.rank; i++)
+        if (stride && stride[i - 2] > 1) t.axis[t.rank++] = (Axis){plain.axis[i].letter, stride[i - 2], 0, 0};
     t.axis[t.rank++] = (Axis){c_block > 1 ? 'C' : 'c', (int32_t)(in / c_block), 0, 0};
-    for (int i = 2; i < plain.rank; i++) t.axis[t.rank++] = plain.axis[i];
+    for (int i = 2; i < plain.rank; i++) {
+        Axis k = plain.axis[i];
+        if (stride && stride[i - 2] > 1) k = (Axis){(char)(k.letter - 'a' + 'A'), k.extent / stride[i - 2], 0, 0};
+        t.axis[t.rank++] = k;
+    }
     if (c_block > 1) t.axis[t.rank++] = (Axis){'c', (int32_t)c_block, 0, 0};
     if (o_block > 1) t.axis[t.rank++] = (Axis){'o', (int32_t)o_block, 0, 0};
     if (!type_equal(&t, &w->type)) n->in[1] = insert_relayout(g, n, w, "packed", &t);
