@@ -31,44 +31,45 @@ typedef struct CpuRow {
     const char *name;
     Level level;
     const char *more;
+    int units; /* for multiply-adds of whole vectors; 0: two */
 } CpuRow;
 
 #define ICELAKE "avx512vbmi,avx512vbmi2,avx512ifma,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni,vaes,vpclmulqdq"
 
 static const CpuRow cpus[] = {
-    {"x86-64", LEVEL_V1, ""},
-    {"x86-64-v2", LEVEL_V2, ""},
-    {"x86-64-v3", LEVEL_V3, ""},
-    {"x86-64-v4", LEVEL_V4, ""},
-    {"nehalem", LEVEL_V2, ""},
-    {"westmere", LEVEL_V2, ""},
-    {"silvermont", LEVEL_V2, "movbe"},
-    {"goldmont", LEVEL_V2, "movbe"},
-    {"tremont", LEVEL_V2, "movbe,gfni"},
-    {"sandybridge", LEVEL_AVX, ""},
-    {"ivybridge", LEVEL_AVX, "f16c"},
-    {"haswell", LEVEL_V3, ""},
-    {"broadwell", LEVEL_V3, "adx"},
-    {"skylake", LEVEL_V3, "adx"},
-    {"alderlake", LEVEL_V3, "adx,gfni,avxvnni"},
-    {"raptorlake", LEVEL_V3, "adx,gfni,avxvnni"},
-    {"meteorlake", LEVEL_V3, "adx,gfni,avxvnni"},
-    {"arrowlake", LEVEL_V3, "adx,gfni,avxvnni"},
-    {"skylake-avx512", LEVEL_V4, "adx"},
-    {"cascadelake", LEVEL_V4, "adx,avx512vnni"},
-    {"cooperlake", LEVEL_V4, "adx,avx512vnni,avx512bf16"},
-    {"icelake-client", LEVEL_V4, ICELAKE},
-    {"icelake-server", LEVEL_V4, ICELAKE},
-    {"tigerlake", LEVEL_V4, ICELAKE},
-    {"rocketlake", LEVEL_V4, ICELAKE},
-    {"sapphirerapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16"},
-    {"emeraldrapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16"},
-    {"graniterapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16"},
-    {"znver1", LEVEL_V3, "adx,sse4a"},
-    {"znver2", LEVEL_V3, "adx,sse4a"},
-    {"znver3", LEVEL_V3, "adx,sse4a"},
-    {"znver4", LEVEL_V4, "sse4a,avx512bf16," ICELAKE},
-    {"znver5", LEVEL_V4, "sse4a,avx512bf16,avxvnni," ICELAKE},
+    {"x86-64", LEVEL_V1, "", 0},
+    {"x86-64-v2", LEVEL_V2, "", 0},
+    {"x86-64-v3", LEVEL_V3, "", 0},
+    {"x86-64-v4", LEVEL_V4, "", 0},
+    {"nehalem", LEVEL_V2, "", 0},
+    {"westmere", LEVEL_V2, "", 0},
+    {"silvermont", LEVEL_V2, "movbe", 0},
+    {"goldmont", LEVEL_V2, "movbe", 0},
+    {"tremont", LEVEL_V2, "movbe,gfni", 0},
+    {"sandybridge", LEVEL_AVX, "", 0},
+    {"ivybridge", LEVEL_AVX, "f16c", 0},
+    {"haswell", LEVEL_V3, "", 0},
+    {"broadwell", LEVEL_V3, "adx", 0},
+    {"skylake", LEVEL_V3, "adx", 0},
+    {"alderlake", LEVEL_V3, "adx,gfni,avxvnni", 0},
+    {"raptorlake", LEVEL_V3, "adx,gfni,avxvnni", 0},
+    {"meteorlake", LEVEL_V3, "adx,gfni,avxvnni", 0},
+    {"arrowlake", LEVEL_V3, "adx,gfni,avxvnni", 0},
+    {"skylake-avx512", LEVEL_V4, "adx", 0},
+    {"cascadelake", LEVEL_V4, "adx,avx512vnni", 0},
+    {"cooperlake", LEVEL_V4, "adx,avx512vnni,avx512bf16", 0},
+    {"icelake-client", LEVEL_V4, ICELAKE, 0},
+    {"icelake-server", LEVEL_V4, ICELAKE, 0},
+    {"tigerlake", LEVEL_V4, ICELAKE, 0},
+    {"rocketlake", LEVEL_V4, ICELAKE, 0},
+    {"sapphirerapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16", 0},
+    {"emeraldrapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16", 0},
+    {"graniterapids", LEVEL_V4, ICELAKE ",avx512bf16,avx512fp16", 0},
+    {"znver1", LEVEL_V3, "adx,sse4a", 0},
+    {"znver2", LEVEL_V3, "adx,sse4a", 0},
+    {"znver3", LEVEL_V3, "adx,sse4a", 0},
+    {"znver4", LEVEL_V4, "sse4a,avx512bf16," ICELAKE, 1},
+    {"znver5", LEVEL_V4, "sse4a,avx512bf16,avxvnni," ICELAKE, 0},
 };
 
 static bool copy_message(char *to, size_t size, char *message, const char *what, Diag *d) {
@@ -95,13 +96,19 @@ static bool fill_system(Target *t, Diag *d) {
     return true;
 }
 
+static const CpuRow *find_cpu(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(cpus); i++)
+        if (strcmp(cpus[i].name, name) == 0) return &cpus[i];
+    return NULL;
+}
+
 static void fill_level(Target *t, Level level) {
     t->vector_bytes = levels[level].vector_bytes;
     t->vector_registers = levels[level].vector_registers;
     t->fma = levels[level].fma;
-    /* Latency 4 times two units (256-bit), or 4 and one 512-bit unit with room for its jitter; all
-     * that is older does with 8 as well (Haswell wants 10, but has only 16 registers to tile). */
-    t->fma_latency = 8;
+    /* Latency 4 times the units (Haswell wants 10, but has only 16 registers to tile). */
+    const CpuRow *row = find_cpu(t->cpu);
+    t->fma_latency = 4 * (row && row->units ? row->units : 2);
 }
 
 /* "+name" stands in LLVM's "+a,-b,…". */
@@ -132,12 +139,6 @@ bool target_host(Target *t, Diag *d) {
         if (has_features(t->features, levels[i].needs)) level = (Level)i;
     fill_level(t, level);
     return true;
-}
-
-static const CpuRow *find_cpu(const char *name) {
-    for (size_t i = 0; i < COUNT_OF(cpus); i++)
-        if (strcmp(cpus[i].name, name) == 0) return &cpus[i];
-    return NULL;
 }
 
 bool target_named(Target *t, const char *cpu, Diag *d) {

@@ -6,7 +6,8 @@
  * as the registers hold beside the weights and one broadcast, and at least the latency of the
  * multiply-add times the units. Its cost a reduction step is modelled as
  *
- *     max(multiply-adds, latency bound) + ½ · weight loads + 1/20 · positions
+ *     max(multiply-adds, latency bound) + ½ · weight loads + 1/20 · positions           32 registers
+ *     max(multiply-adds, loads, latency bound) + 1/10 · weight loads + 3/100 · positions  16 registers
  *
  * summed over full and rest tiles; the cheapest wins. (The broadcasts of x are nearly free, as operands
  * from memory, but not quite: with several vectors a tile reads each x once for all of them. Measured on
@@ -22,12 +23,15 @@ int64_t vector_parts(int64_t width, int lanes) {
     return width / lanes + __builtin_popcountll((uint64_t)(width % lanes));
 }
 
-/* Accumulators of a tile, and what one reduction step costs in cycles. */
+/* What one reduction step of a tile costs, in multiply-adds of a vector. */
 static double tile_step_cost(const Choice *c, int64_t many, int64_t positions, int64_t vectors, bool weights) {
-    double fmas = (double)(many * positions * vectors), least = c->t->fma_latency / 2.0;
-    double loads =
-        weights ? 0.5 * (double)(many * vectors) + 0.05 * (double)positions : 0.5 * (double)(positions * vectors);
-    return (fmas > least ? fmas : least) + loads;
+    double fmas = (double)(many * positions * vectors), least = c->t->fma_latency;
+    double w = (double)(many * vectors), x = (double)positions;
+    if (!weights) w = (double)(positions * vectors), x = 0;
+    if (c->t->vector_registers >= 32) return (fmas > least ? fmas : least) + 0.5 * w + 0.05 * x;
+    /* without broadcasts as operands: as many loads a cycle as multiply-adds, beside each other */
+    double most = fmas > least ? fmas : least;
+    return (w + x > most ? w + x : most) + (weights ? 0.1 * w + 0.03 * x : 0.5 * w);
 }
 
 static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors,
@@ -81,14 +85,16 @@ static int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
  * weights pass for each strip. Which matters where x does not stay in the second-level cache and a multiply-add of a
  * vector needs much of it: 2 bytes in a 1×1 with two vectors, 0.2 in a 3×3. Rows of many blocked channels are as many
  * streams, more than a prefetcher follows. Measured on Zen 3 (512 KB), medians against no strips: 1×1 256→64 at 56×56 in
- * strips of 114 KB 0.42, of 230 KB 0.46, of 800 KB 0.59; 512→512 at 14×14 in strips of 57 KB 0.82; 3×3 256→256 at
- * 56×56 the same with and without. */
+ * strips of 114 KB 0.42, of 230 KB 0.46, of 800 KB 0.59; 512→512 at 14×14 in strips of 57 KB 0.82; 3×3 128→128 at
+ * 112×112 in 1 to 8 rows 0.96–0.98, 256→256 at 56×56 the same with and without. */
 int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least) {
     double l2 = (double)c->t->l2_bytes, all = t->x * (double)t->blocks;
-    if (t->blocks == 1 || t->x <= l2 / 2 || all < 0.5 * t->fmas) return 0;
-    int64_t fits = (int64_t)((double)extent * l2 / 4 / t->x), strip = divisor_below(extent, fits > least ? fits : least, least);
+    if (t->blocks == 1 || t->x <= l2 / 2) return 0;
+    bool bound = all >= 0.5 * t->fmas; /* by memory, if all of x came from there each time */
+    int64_t fits = (int64_t)((double)extent * l2 / (bound ? 4 : 2) / t->x);
+    int64_t strip = divisor_below(extent, fits > least ? fits : least, least);
     double strips = (double)extent / (double)strip;
-    if (strip == extent || t->w * strips > all) return 0;
+    if (strip == extent || t->w * strips > (bound ? all : 0.15 * t->fmas)) return 0;
     text_add(&c->reason, "; x %.1f MB > L2: %lld strips outside the output channels", 1e-6 * t->x, (long long)strips);
     return strip;
 }
