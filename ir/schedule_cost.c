@@ -56,12 +56,13 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
     /* Without broadcasts from memory as an operand (AVX-512's), each position needs a register for one, and
      * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
     int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
+    int64_t most_registers = c->t->vector_registers >= 32 ? 31 : c->t->vector_registers; /* 3×4 of 16 does not spill */
     t->cost = -1;
     TileChoice best = *t;
     for (int64_t m = 1; m <= many_all && m <= 8; m++)
         for (int64_t p = 1; p <= position_all && p <= most_positions; p++) {
             int64_t registers = m * p * vectors + (weights ? m * vectors : 0) + 1;
-            if (registers > c->t->vector_registers - 1 && m * p > 1) continue;
+            if (registers > most_registers && m * p > 1) continue;
             TileChoice one = *t;
             one.n_many = m;
             one.n_position = p;

@@ -114,6 +114,9 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
         t.vec_split = lanes * (blocks < most ? blocks : most);
         if (t.vec_split > 64) t.vec_split = 64;
     }
+    /* Depthwise: the several vectors are neighbouring positions, whose windows LLVM keeps in registers; rows of them do not fit
+     * beside. */
+    if (!weights && t.many >= 0) t.position = -1;
     tile_choose_size(c, &t, weights);
     return t;
 }
