@@ -57,6 +57,11 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
      * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
     int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
     int64_t most_registers = c->t->vector_registers >= 32 ? 31 : c->t->vector_registers; /* 3×4 of 16 does not spill */
+    if (t->position < 0 && weights && many_all > 4) { /* a product with one vector: bound by memory, best read at four places at once */
+        t->n_many = 4;
+        t->cost = tile_cost(c, t, many_all, 1, vectors, weights);
+        return;
+    }
     t->cost = -1;
     TileChoice best = *t;
     for (int64_t m = 1; m <= many_all && m <= 8; m++)

@@ -133,6 +133,7 @@ typedef struct Outer {
     int var;
     int64_t times;
     bool rest; /* a shorter iteration stands behind it, as a nest of its own */
+    bool sums; /* over chunks of the reduction: no tasks */
 } Outer;
 
 typedef struct OuterList {
@@ -140,9 +141,7 @@ typedef struct OuterList {
     Outer v[2 * MAX_PATH];
 } OuterList;
 
-static void outer_add(OuterList *list, const char *name, int var, int64_t times, bool rest) {
-    list->v[list->n++] = (Outer){name, var, times, rest};
-}
+static void outer_add(OuterList *list, const Outer *one) { list->v[list->n++] = *one; }
 
 /* A loop that is split: the parts outside and inside. Without an inner part it is whole. */
 typedef struct Parts {
@@ -207,14 +206,15 @@ static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t
         if (is_reduction(c, p, i)) continue;
         if (!placed && (var == t->many || var == t->strip)) {
             const char *strips = arena_printf(c->a, "%s_s", choice_name(c, t->strip));
-            outer_add(&list, strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false);
+            outer_add(&list, &(Outer){strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false, false});
             placed = true;
         }
         Parts part = var == t->many ? *many : var == t->position ? *position : var == t->vec ? *vec : loop_whole(c, t, var);
         if (var == t->vec && !vec->inner) continue; /* whole in the tile */
-        outer_add(&list, part.outer, var, part.times, part.rest);
-        if (var == t->many && t->chunk >= 0) /* sums over chunks are no tasks */
-            outer_add(&list, arena_printf(c->a, "%s_s", choice_name(c, t->chunk)), t->chunk, choice_extent(c, t->chunk) / t->n_chunk, true);
+        outer_add(&list, &(Outer){part.outer, var, part.times, part.rest, false});
+        if (var != t->many || t->chunk < 0) continue;
+        const char *chunks = arena_printf(c->a, "%s_s", choice_name(c, t->chunk));
+        outer_add(&list, &(Outer){chunks, t->chunk, choice_extent(c, t->chunk) / t->n_chunk, false, true});
     }
     return list;
 }
@@ -230,22 +230,26 @@ static bool interleaves(const Choice *c, const Path *p, const OuterList *list, i
     return false;
 }
 
-/* Threads take the outer loops, from the outside, up to the first that has a rest behind it. */
+/* Threads take the outer loops, from the outside, up to the first that has a rest behind it. If that is the outermost but
+ * for a single image, the loop over images goes, and the rest becomes a nest at the top with tasks of its own. */
 static void par_outside(Choice *c, const Path *p, const OuterList *list) {
     Text par = {.arena = c->a};
     int64_t tasks = 1;
-    int n = 0;
-    for (; n < list->n && tasks < MOST_TASKS && !list->v[n].rest; n++) tasks *= list->v[n].times;
-    for (int i = 0; i < n; i++) {
+    bool apart = list->n > 1 && list->v[0].times == 1 && list->v[1].rest;
+    int first = apart ? 1 : 0, n = first;
+    for (; n < list->n && tasks < MOST_TASKS && !list->v[n].sums && (!list->v[n].rest || (apart && n == first)); n++)
+        tasks *= list->v[n].times;
+    for (int i = first; i < n; i++) {
         if (!interleaves(c, p, list, i, n)) continue;
         n--; /* one loop less, and all that are left once more */
-        i = -1;
+        i = first - 1;
     }
     tasks = 1;
-    for (int i = 0; i < n; i++) {
+    for (int i = first; i < n; i++) {
         text_add(&par, " %s", list->v[i].name);
         tasks *= list->v[i].times;
     }
+    if (tasks > 1 && apart) choice_step(c, "drop %s", list->v[0].name);
     if (tasks > 1) choice_step(c, "par%s", text_get(&par));
 }
 

@@ -78,6 +78,7 @@ bool loops_replace(Kernel *k, const char *name, LoopFn *fn, void *ctx, Diag *d);
 /* The steps: each reads its arguments from the lexer, which stands behind the step's name. */
 bool step_split(Kernel *k, Lexer *l, Diag *d);
 bool step_fuse(Kernel *k, Lexer *l, Diag *d);
+bool step_drop(Kernel *k, Lexer *l, Diag *d);
 bool step_order(Kernel *k, Lexer *l, Diag *d);
 bool step_stage(Kernel *k, Lexer *l, Diag *d);
 bool step_rfactor(Kernel *k, Lexer *l, Diag *d);
