@@ -51,11 +51,15 @@ typedef struct Traffic {
     double x, w;    /* bytes of the operand that moves with positions, and of the other */
     double fmas;    /* vector multiply-adds */
     int64_t blocks; /* how often all positions pass: blocks of output channels */
+    int64_t groups;
     int64_t passes; /* how often a block's weights pass: tiles of positions */
 } Traffic;
 
 /* Iterations of the strip loop (of `extent`) that a strip should have, at least `least`; 0: no strips. Adds the reason. */
 int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least);
+/* The same where all positions are one loop, of tiles of n, so that there are enough tasks to share: without strips there
+ * are `tasks`. */
+int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, int64_t tasks);
 /* Iterations of the reduction loop that a chunk should have; 0: no chunks. Adds the reason. */
 int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent);
 

@@ -105,6 +105,16 @@ int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least)
     return strip;
 }
 
+/* Not for little work: 2^16 vectors take about ten microseconds. */
+int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, int64_t tasks) {
+    enum { ENOUGH_TASKS = 16, LEAST_TILES = 4, LITTLE = 1 << 16 };
+    if (tasks >= ENOUGH_TASKS || t->fmas < LITTLE) return 0;
+    int64_t strip = divisor_below(extent, extent * tasks / ENOUGH_TASKS, LEAST_TILES * n);
+    if (strip == extent) return 0;
+    text_add(&c->reason, "; %lld strips, for tasks", (long long)(extent / strip));
+    return strip;
+}
+
 /* A block's weights pass once for each tile of positions. If they do not stay in the second-level cache beside the
  * rows of x, the reduction is done in chunks whose weights do, with the sums in memory between chunks: two loads and
  * stores for each of hundreds of multiply-adds. Measured on Zen 3 (512 KB), medians against no chunks: 3×3 512→512 at

@@ -331,6 +331,7 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
         if (moves_x && moves_w && var != t->vec) groups *= choice_extent(c, var);
         if (moves_x && !moves_w) m.passes *= var == t->position ? (choice_extent(c, var) + t->n_position - 1) / t->n_position : choice_extent(c, var);
     }
+    m.groups = groups;
     m.fmas /= (double)(target_lanes(c->t) * groups);
     m.x = (double)(load_bytes(c, x) / (images * groups));
     m.w = (double)(load_bytes(c, w) / groups);
@@ -356,6 +357,8 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
         }
         if (var == t->many || var == t->vec || !follows_x_alone(c, x, w, var)) continue;
         t->n_strip = strip_choose(c, &m, extent, var == t->position ? t->n_position : 1);
+        if (!t->n_strip && var == t->position)
+            t->n_strip = strip_for_tasks(c, &m, extent, t->n_position, choice_extent(c, p->var[0]) * m.groups * m.blocks);
         if (t->n_strip) t->strip = var;
         while (i + 1 < p->n && !is_reduction(c, p, i + 1)) i++;
     }
