@@ -2,7 +2,6 @@
 #include "frontend/model.h"
 
 #include "frontend/data/npy.h"
-#include "runtime/reference.h"
 
 #include <string.h>
 
@@ -169,75 +168,5 @@ bool model_weights(LunetteModel *m, Diag *d) {
         diag_fail(d, DIAG_MACHINE, "out of memory while reading weights");
     }
     ARENA_END(m->arena);
-    return good;
-}
-
-/* ---- packing ----------------------------------------------------------------------------------- */
-
-/* A constant straight from a weight, perhaps in another layout: no arithmetic to do. */
-static const Node *plain_source(const Node *n) {
-    while (n->op == OP_RELAYOUT) n = n->in[0];
-    return n->op == OP_WEIGHT ? n : NULL;
-}
-
-static RefTensor *weight_tensor(const LunetteModel *m, Arena *a, const Node *w) {
-    return ref_from_f32(a, &w->origin->type, m->weight[w->origin->id]);
-}
-
-static const RefTensor *constant_value(const LunetteModel *m, Arena *a, const Node *node, Diag *d) {
-    RefTensor **value = ARENA_ARRAY(a, RefTensor *, m->graph->n_node);
-    /* only the weights that this one needs: those it reaches */
-    bool *needed = ARENA_ARRAY(a, bool, m->graph->n_node);
-    needed[node->id] = true;
-    for (int i = node->id; i >= 0; i--) {
-        const Node *n = m->graph->node[i];
-        if (!needed[i]) continue;
-        if (n->op == OP_WEIGHT) value[i] = weight_tensor(m, a, n);
-        for (int j = 0; j < n->n_in; j++) needed[n->in[j]->id] = true;
-    }
-    return reference_eval(a, m->graph, value, node, false, d) ? value[node->id] : NULL;
-}
-
-/* The halo, if any, as a kernel would store it. */
-static void pack_halo(const Type *t, char *out) {
-    int64_t memory = type_memory_elements(t);
-    if (memory == type_elements(t)) return;
-    for (int64_t i = 0; i < memory; i++) dtype_put(t->dtype, out, i, (double)t->halo);
-}
-
-static void move_elements(const int64_t *at, int64_t n, size_t size, const char *from, char *to) {
-    if (size == 4) /* most are: without a call an element */
-        for (int64_t e = 0; e < n; e++) memcpy(to + at[e] * 4, from + e * 4, 4);
-    else
-        for (int64_t e = 0; e < n; e++) memcpy(to + (size_t)at[e] * size, from + (size_t)e * size, size);
-}
-
-/* memory[…] = the elements in logical order: the bits of a weight, or values that are stored now. */
-static void pack_values(Arena *a, const Type *t, const void *bits, const double *v, char *out) {
-    int64_t n = type_elements(t), *at = ARENA_ARRAY(a, int64_t, n);
-    type_offsets(t, at);
-    pack_halo(t, out);
-    if (bits) move_elements(at, n, dtype_bytes(t->dtype), bits, out);
-    for (int64_t e = 0; v && e < n; e++) dtype_put(t->dtype, out, at[e], v[e]);
-}
-
-static bool pack(const LunetteModel *m, Arena *a, const Node *node, char *out, Diag *d) {
-    const Node *source = plain_source(node);
-    const RefTensor *value = source ? NULL : constant_value(m, a, node, d);
-    if (!source && !value) return false;
-    const void *bits = source ? m->weight[source->origin->id] : NULL;
-    if (source && type_is_plain(&node->type)) memcpy(out, bits, type_bytes(&node->type));
-    else pack_values(a, &node->type, bits, value ? value->v : NULL, out);
-    return true;
-}
-
-bool constant_pack(const LunetteModel *m, const Node *node, void *out, Diag *d) {
-    Arena *a = arena_open(d);
-    if (!a) return false;
-    volatile bool good = false;
-    if (ARENA_TRY(a)) good = pack(m, a, node, out, d);
-    else diag_fail(d, DIAG_MACHINE, "out of memory while packing weights");
-    ARENA_END(a);
-    arena_close(a);
     return good;
 }

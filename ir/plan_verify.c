@@ -67,7 +67,8 @@ static bool share_memory(const PlanBuf *x, const PlanBuf *y) {
 /* Two buffers of one whole have an element in common. */
 static bool parts_meet(const Plan *p, int x, int y) {
     int64_t from_x = plan_part_offset(p, x), from_y = plan_part_offset(p, y);
-    return from_x < from_y + (int64_t)type_bytes(&p->buf[y].type) && from_y < from_x + (int64_t)type_bytes(&p->buf[x].type);
+    return from_x < from_y + (int64_t)type_bytes(&p->buf[y].type) &&
+           from_y < from_x + (int64_t)type_bytes(&p->buf[x].type);
 }
 
 /* A part lies in its whole as plan.h says. */
@@ -75,8 +76,8 @@ static bool part_verify(const Plan *p, int buf, Diag *d) {
     const PlanBuf *b = &p->buf[buf];
     if (!b->is_part) return true;
     const PlanBuf *whole = b->whole < buf ? &p->buf[b->whole] : NULL;
-    bool good = whole && !whole->is_part && whole->place == b->place && b->place != PLACE_WEIGHTS && b->place != PLACE_INPUT &&
-                b->axis < b->type.rank && b->type.rank == whole->type.rank;
+    bool good = whole && !whole->is_part && whole->place == b->place && b->place != PLACE_WEIGHTS &&
+                b->place != PLACE_INPUT && b->axis < b->type.rank && b->type.rank == whole->type.rank;
     for (int i = 0; good && i < b->type.rank; i++) {
         const Axis *x = &b->type.axis[i], *y = &whole->type.axis[i];
         bool same = x->extent == y->extent && x->lo == y->lo && x->hi == y->hi;
@@ -114,7 +115,8 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
             return diag_fail(d, DIAG_INTERNAL, "plan: step %s goes beyond %s", s->name, b->name);
         for (int j = 0; j < s->n_arg; j++) { /* kernels are compiled for parameters that do not overlap */
             const PlanBuf *o = &p->buf[s->buf[j]];
-            bool together = s->buf[j] == s->buf[i] || (whole_of(p, s->buf[j]) == whole_of(p, s->buf[i]) && parts_meet(p, s->buf[j], s->buf[i]));
+            bool together = s->buf[j] == s->buf[i] ||
+                            (whole_of(p, s->buf[j]) == whole_of(p, s->buf[i]) && parts_meet(p, s->buf[j], s->buf[i]));
             if (j != i && together && k->arg[i].n_written > 0)
                 return diag_fail(d, DIAG_INTERNAL, "plan: step %s is given %s%s%s and writes it", s->name, b->name,
                                  o == b ? " twice" : " and with it ", o == b ? "" : o->name);

@@ -57,7 +57,8 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
      * LLVM loads many ahead: 1×12 spills where 2×6 does not. */
     int64_t most_positions = c->t->vector_registers >= 32 ? 28 : 6;
     int64_t most_registers = c->t->vector_registers >= 32 ? 31 : c->t->vector_registers; /* 3×4 of 16 does not spill */
-    if (t->position < 0 && weights && many_all > 4) { /* a product with one vector: bound by memory, best read at four places at once */
+    if (t->position < 0 && weights &&
+        many_all > 4) { /* a product with one vector: bound by memory, best read at four places at once */
         t->n_many = 4;
         t->cost = tile_cost(c, t, many_all, 1, vectors, weights);
         return;
@@ -76,7 +77,6 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
         }
     *t = best;
 }
-
 
 /* ---- what stays in the second-level cache -------------------------------------------------------------------- */
 
@@ -124,6 +124,7 @@ int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent) {
     if (t->passes < 8 || panel <= l2 * 3 / 8 || extent < 2) return 0;
     int64_t fits = (int64_t)((double)extent * l2 / 8 / panel), chunk = divisor_below(extent, fits > 1 ? fits : 1, 1);
     if (chunk == extent) return 0;
-    text_add(&c->reason, "; weights of a block %.0f KB > L2: %lld chunks of the reduction", 1e-3 * panel, (long long)(extent / chunk));
+    text_add(&c->reason, "; weights of a block %.0f KB > L2: %lld chunks of the reduction", 1e-3 * panel,
+             (long long)(extent / chunk));
     return chunk;
 }

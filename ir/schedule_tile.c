@@ -53,7 +53,8 @@ int tile_find_vector(const Choice *c, const Path *p) {
 static bool has_holes(const Choice *c, const Path *p, int var, int vec, bool split) {
     for (int i = 0; i < c->k->buf[p->store->buf].type.rank; i++) {
         int64_t step = affine_coef(&p->store->sub[i], var);
-        if (step != 0 && affine_coef(&p->store->sub[i], vec) != 0 && (split || step != choice_extent(c, vec))) return true;
+        if (step != 0 && affine_coef(&p->store->sub[i], vec) != 0 && (split || step != choice_extent(c, vec)))
+            return true;
     }
     return false;
 }
@@ -163,7 +164,8 @@ static bool extents_agree(const Choice *c, const Stmt *s, const char *name, int6
 static Parts loop_whole(const Choice *c, const TileChoice *t, int var) {
     if (var < 0) return (Parts){0};
     if (var != t->strip && var != t->chunk) return (Parts){choice_name(c, var), NULL, choice_extent(c, var), false};
-    return (Parts){arena_printf(c->a, "%s_r", choice_name(c, var)), NULL, var == t->strip ? t->n_strip : t->n_chunk, false};
+    return (Parts){arena_printf(c->a, "%s_r", choice_name(c, var)), NULL, var == t->strip ? t->n_strip : t->n_chunk,
+                   false};
 }
 
 /* Splits what is left of a loop for tiles of n. */
@@ -197,8 +199,8 @@ static void cut_strips(Choice *c, const Path *p, const TileChoice *t) {
 
 /* The loops of the result outside the tile: strips of positions, blocks of output channels, positions within the strip,
  * so that weights of a block stay in the first-level cache and a strip of x in the second. */
-static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t, const Parts *many, const Parts *position,
-                             const Parts *vec) {
+static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t, const Parts *many,
+                             const Parts *position, const Parts *vec) {
     OuterList list = {0};
     bool placed = t->strip < 0;
     for (int i = 0; i < p->n; i++) {
@@ -209,7 +211,10 @@ static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t
             outer_add(&list, &(Outer){strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false, false});
             placed = true;
         }
-        Parts part = var == t->many ? *many : var == t->position ? *position : var == t->vec ? *vec : loop_whole(c, t, var);
+        Parts part = var == t->many       ? *many
+                     : var == t->position ? *position
+                     : var == t->vec      ? *vec
+                                          : loop_whole(c, t, var);
         if (var == t->vec && !vec->inner) continue; /* whole in the tile */
         outer_add(&list, &(Outer){part.outer, var, part.times, part.rest, false});
         if (var != t->many || t->chunk < 0) continue;
@@ -279,7 +284,8 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
         if (!is_reduction(c, p, i)) continue;
-        if (var == last && var != t->chunk && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 && !indirect) {
+        if (var == last && var != t->chunk && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 &&
+            !indirect) {
             Parts parts = loop_split(c, t, var, SHORT_BODY);
             text_add(order, " %s %s", parts.outer, parts.inner);
             unroll = parts.inner;
@@ -329,7 +335,9 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
         if (is_reduction(c, p, i)) continue;
         bool moves_x = loads_follow(c, x, var, false), moves_w = loads_follow(c, w, var, false);
         if (moves_x && moves_w && var != t->vec) groups *= choice_extent(c, var);
-        if (moves_x && !moves_w) m.passes *= var == t->position ? (choice_extent(c, var) + t->n_position - 1) / t->n_position : choice_extent(c, var);
+        if (moves_x && !moves_w)
+            m.passes *= var == t->position ? (choice_extent(c, var) + t->n_position - 1) / t->n_position
+                                           : choice_extent(c, var);
     }
     m.groups = groups;
     m.fmas /= (double)(target_lanes(c->t) * groups);
@@ -358,7 +366,8 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
         if (var == t->many || var == t->vec || !follows_x_alone(c, x, w, var)) continue;
         t->n_strip = strip_choose(c, &m, extent, var == t->position ? t->n_position : 1);
         if (!t->n_strip && var == t->position)
-            t->n_strip = strip_for_tasks(c, &m, extent, t->n_position, choice_extent(c, p->var[0]) * m.groups * m.blocks);
+            t->n_strip =
+                strip_for_tasks(c, &m, extent, t->n_position, choice_extent(c, p->var[0]) * m.groups * m.blocks);
         if (t->n_strip) t->strip = var;
         while (i + 1 < p->n && !is_reduction(c, p, i + 1)) i++;
     }
@@ -374,8 +383,8 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     plan_caches(c, p, &t);
     if (t.strip >= 0) cut_strips(c, p, &t);
     if (t.chunk >= 0)
-        choice_step(c, "split %s %lld -> %s_s %s_r", choice_name(c, t.chunk), (long long)t.n_chunk, choice_name(c, t.chunk),
-                    choice_name(c, t.chunk));
+        choice_step(c, "split %s %lld -> %s_s %s_r", choice_name(c, t.chunk), (long long)t.n_chunk,
+                    choice_name(c, t.chunk), choice_name(c, t.chunk));
 
     Parts vector = loop_split(c, &t, vec, t.vec_split), many = loop_split(c, &t, t.many, t.n_many),
           position = loop_split(c, &t, t.position, t.n_position);

@@ -46,6 +46,13 @@ MapFile *mapfile_open(const char *path, Diag *d) {
     return NULL;
 }
 
+void mapfile_release(const MapFile *m, const void *from, size_t bytes) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)m->data, start = (uintptr_t)from;
+    if (start < base || start - base > m->size || bytes > m->size - (start - base)) return;
+    uintptr_t first = (start + page - 1) / page * page, last = (start + bytes) / page * page;
+    if (first < last) madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
 void mapfile_close(MapFile *m) {
     if (!m) return;
     munmap((void *)(uintptr_t)m->data, m->size);

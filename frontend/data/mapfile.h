@@ -15,6 +15,9 @@ typedef struct MapFile {
  * it is mapped makes reads beyond its new end fault: that cannot be checked from here. */
 MapFile *mapfile_open(const char *path, Diag *d);
 void mapfile_close(MapFile *m); /* NULL is fine */
+/* Gives back the memory of the whole pages in this part of the file, which are read again when they are needed again.
+ * Nothing happens where the part is not in the mapping. */
+void mapfile_release(const MapFile *m, const void *from, size_t bytes);
 
 /* The whole of a text file, '\0' at its end, in the arena; NULL with DIAG_FILE, or DIAG_SPEC when there is a
  * '\0' inside. Jumps to the arena's `oom` with nothing left open. */

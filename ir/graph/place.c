@@ -102,7 +102,8 @@ static bool layouts_agree(const Type *x, const Type *home, int axis, int64_t fro
     for (int i = 0; i < axis; i++)
         if (home->axis[i].extent != 1 || home->axis[i].lo || home->axis[i].hi) return false;
     part.axis[axis].extent = x->axis[axis].extent;
-    return type_equal(x, &part) && !home->axis[axis].lo && !home->axis[axis].hi && from + x->axis[axis].extent <= home->axis[axis].extent;
+    return type_equal(x, &part) && !home->axis[axis].lo && !home->axis[axis].hi &&
+           from + x->axis[axis].extent <= home->axis[axis].extent;
 }
 
 /* The axis of the home's memory that is joined, and how many elements of the plain axis one step of it is. */

@@ -10,7 +10,8 @@
 static Stmt *drop_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     (void)ctx;
     if (k->var[loop->var].extent != 1) {
-        diag_fail(d, DIAG_SPEC, "the loop has %lld iterations: only one of one iteration can go", (long long)k->var[loop->var].extent);
+        diag_fail(d, DIAG_SPEC, "the loop has %lld iterations: only one of one iteration can go",
+                  (long long)k->var[loop->var].extent);
         return NULL;
     }
     Rewrite r = {.k = k, .var = loop->var, .by = affine_const(0), .from = -1};

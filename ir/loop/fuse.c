@@ -25,9 +25,9 @@ typedef struct PairList {
 static bool find_pairs(Kernel *k, const Stmt *s, const Fuse *f, PairList *out, Diag *d) {
     for (; s; s = s->next) {
         bool outer = s->kind == STMT_FOR && strcmp(k->var[s->var].name, f->outer) == 0;
-        bool alone = outer && s->body->kind == STMT_FOR && !s->body->next && strcmp(k->var[s->body->var].name, f->inner) == 0;
-        if (outer && !alone)
-            return diag_fail(d, DIAG_SPEC, "loop %s holds more than one loop %s", f->outer, f->inner);
+        bool alone =
+            outer && s->body->kind == STMT_FOR && !s->body->next && strcmp(k->var[s->body->var].name, f->inner) == 0;
+        if (outer && !alone) return diag_fail(d, DIAG_SPEC, "loop %s holds more than one loop %s", f->outer, f->inner);
         if (outer && (s->mark != MARK_FOR || s->body->mark != MARK_FOR))
             return diag_fail(d, DIAG_SPEC, "a loop is marked already: fuse comes before par, unroll and vec");
         if (outer) {
@@ -107,7 +107,8 @@ static bool join_buffers(Kernel *k, const PairList *pairs, Diag *d) {
                 if (!find_axis(k, &list.v[i], &pairs->v[p], &one, d)) return false;
                 if (one < 0) continue;
                 if (axis >= 0 && axis != one)
-                    return diag_fail(d, DIAG_SPEC, "%s does not have the two loops in the same axes everywhere", k->buf[buf].name);
+                    return diag_fail(d, DIAG_SPEC, "%s does not have the two loops in the same axes everywhere",
+                                     k->buf[buf].name);
                 axis = one;
             }
         if (axis >= 0 && !join_axes(k, buf, axis, &list, d)) return false;
@@ -122,8 +123,8 @@ static bool forms_fit(const Kernel *k, const Affine *x, int n, const Pair *p, Di
     int64_t inner = k->var[p->inner].extent;
     for (int i = 0; i < n; i++)
         if (affine_coef(&x[i], p->outer) != inner * affine_coef(&x[i], p->inner))
-            return diag_fail(d, DIAG_SPEC, "a step of loop %s does not go as far as all of loop %s", k->var[p->outer].name,
-                             k->var[p->inner].name);
+            return diag_fail(d, DIAG_SPEC, "a step of loop %s does not go as far as all of loop %s",
+                             k->var[p->outer].name, k->var[p->inner].name);
     return true;
 }
 
