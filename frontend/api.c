@@ -56,3 +56,5 @@ LunetteStatus lunette_run(LunetteModel *model, const void *const *inputs, void *
 void lunette_close(LunetteModel *model) { model_close(model); }
 
 const char *lunette_version(void) { return LUNETTE_VERSION; }
+
+const char *lunette_note(const LunetteModel *model, int i) { return i >= 0 && i < model->n_note ? model->note[i] : NULL; }

@@ -54,6 +54,8 @@ typedef struct LunetteOptions {
     const char *const
         *shapes; /* n_shape extents of inputs of an ONNX model that leaves them open, "image=1,3,224,224" */
     int n_shape;
+    const char *schedules; /* a file of schedules by layer, as `lunette tune` writes; NULL: none. Those that do not fit (an unknown
+                            * layer, steps that are not legal) are left out and noted */
     const char *cpu; /* LLVM's name; NULL: the host's */
     const char
         *cache_dir; /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
@@ -92,6 +94,9 @@ int lunette_output_count(const LunetteModel *model);
 /* Input or output i, 0 … count−1. */
 LunetteTensor lunette_input(const LunetteModel *model, int i);
 LunetteTensor lunette_output(const LunetteModel *model, int i);
+
+/* Remark i about how the model was compiled, NULL when there are no more; owned by the model. */
+const char *lunette_note(const LunetteModel *model, int i);
 
 /* Runs the network once. inputs[i] and outputs[i] point to as many elements, of their type and aligned for it, as
  * lunette_input(i) and lunette_output(i) say; they may not overlap. Allocates nothing. The answer is the same to the

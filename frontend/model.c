@@ -3,6 +3,7 @@
 
 #include "codegen/target.h"
 #include "frontend/indices.h"
+#include "frontend/lua/schedules.h"
 #include "frontend/lua/spec.h"
 #include "frontend/onnx/onnx.h"
 #include "ir/ops/im2col.h"
@@ -18,6 +19,7 @@ static void options_copy(Arena *a, LunetteOptions *to, const LunetteOptions *fro
     if (to->threads < 1) to->threads = 1;
     if (to->batch < 1) to->batch = 1;
     if (to->weights) to->weights = arena_strdup(a, to->weights);
+    if (to->schedules) to->schedules = arena_strdup(a, to->schedules);
     if (to->cpu) to->cpu = arena_strdup(a, to->cpu);
     if (to->cache_dir) to->cache_dir = arena_strdup(a, to->cache_dir);
     const char **set = ARENA_ARRAY(a, const char *, to->n_set);
@@ -72,7 +74,24 @@ static const Node *given_schedule(const Group *g) {
     return NULL;
 }
 
-static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Diag *d) {
+static void note(LunetteModel *m, const char *text) { ARENA_PUSH(m->arena, m->note, m->n_note, m->cap_note, text); }
+
+/* From the file of schedules: whether there is one for this group and it is legal. */
+static bool schedule_from_file(LunetteModel *m, ScheduleList *file, const Group *g, ModelKernel *k) {
+    for (int i = 0; i < file->n; i++) {
+        Diag why = {0};
+        if (!file->v[i].layer || strcmp(file->v[i].layer, g->anchor->name) != 0) continue;
+        bool legal = kernel_schedule(k->kernel, file->v[i].steps, NULL, &why);
+        if (!legal)
+            note(m, arena_printf(m->arena, "%s: %s: no longer legal, skipped: %s", m->options.schedules, g->anchor->name, why.text));
+        file->v[i].layer = NULL; /* used */
+        k->reason = "from the schedules file";
+        return legal;
+    }
+    return false;
+}
+
+static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, ScheduleList *file, Diag *d) {
     k->kernel = kernel_clone(m->arena, k->plain.kernel);
     const Node *given = given_schedule(g);
     k->reason = "as lowered";
@@ -83,6 +102,7 @@ static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Dia
                                          given->loc.line, given->name);
         return kernel_schedule(k->kernel, given->schedule, where, d);
     }
+    if (schedule_from_file(m, file, g, k)) return true;
     Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
     k->reason = s.reason;
     if (kernel_schedule(k->kernel, s.steps, k->kernel->name, d)) return true;
@@ -97,13 +117,18 @@ static bool lower_all(LunetteModel *m, Diag *d) {
     m->kernel = ARENA_ARRAY(m->arena, ModelKernel, n);
     Lowered *lowered = ARENA_ARRAY(m->arena, Lowered, n);
     const Kernel **scheduled = ARENA_ARRAY(m->arena, const Kernel *, n);
+    ScheduleList file = {0};
+    if (m->options.schedules && !m->options.plain && !schedules_load(m->arena, m->options.schedules, &file, d)) return false;
     for (int i = 0; i < n; i++) {
         ModelKernel *k = &m->kernel[i];
         const Group *g = &m->context.groups.v[i];
-        if (!lower_group(m->arena, g, &k->plain, d) || !schedule_kernel(m, g, k, d)) return false;
+        if (!lower_group(m->arena, g, &k->plain, d) || !schedule_kernel(m, g, k, &file, d)) return false;
         lowered[i] = k->plain;
         scheduled[i] = k->kernel;
     }
+    for (int i = 0; i < file.n; i++)
+        if (file.v[i].layer)
+            note(m, arena_printf(m->arena, "%s: %s: no kernel begins with this layer, skipped", m->options.schedules, file.v[i].layer));
     m->plan = plan_build(m->arena, m->graph, lowered, scheduled, n, &m->buf_node, &m->kernel_of);
     return plan_verify(m->plan, d);
 }

@@ -33,6 +33,8 @@ struct LunetteModel {
     Graph *graph;        /* after the passes */
     PassContext context; /* groups */
     ModelKernel *kernel; /* [context.groups.n], in the order of the plan's steps */
+    const char **note; /* remarks, [n_note] */
+    int n_note, cap_note;
     Plan *plan;
     const Node **buf_node; /* [plan->n_buf] */
     const int *kernel_of;  /* [plan->n_step] → plan->kernel */

@@ -178,8 +178,8 @@ static Path find_tile(Choice *c) {
     return best;
 }
 
-Schedule schedule_choose(Arena *a, const Kernel *k, const Target *t) {
-    Choice c = {.a = a, .k = k, .t = t, .steps.arena = a, .reason.arena = a};
+static Schedule choose(Arena *a, const Kernel *k, const Target *t, Variant v) {
+    Choice c = {.a = a, .k = k, .t = t, .steps.arena = a, .reason.arena = a, .variant = v};
     Path best = find_tile(&c);
     if (best.store) {
         fuse_positions(&c);
@@ -189,4 +189,22 @@ Schedule schedule_choose(Arena *a, const Kernel *k, const Target *t) {
     if (vec >= 0) choose_tile_schedule(&c, &best, vec);
     else if (!best.store || !choose_running_sums(&c, &best)) choose_sweep(&c);
     return (Schedule){text_get(&c.steps), text_get(&c.reason)};
+}
+
+Schedule schedule_choose(Arena *a, const Kernel *k, const Target *t) { return choose(a, k, t, (Variant){0}); }
+
+static void add_candidate(Arena *a, const Kernel *k, const Target *t, Variant v, Schedule *out, int *n) {
+    Schedule s = choose(a, k, t, v);
+    for (int i = 0; i < *n; i++)
+        if (strcmp(out[i].steps, s.steps) == 0) return;
+    if (*n < MOST_CANDIDATES) out[(*n)++] = s;
+}
+
+int schedule_candidates(Arena *a, const Kernel *k, const Target *t, Schedule out[MOST_CANDIDATES]) {
+    int n = 0;
+    for (int rank = 0; rank < TILE_RANKS; rank++)
+        for (int v = 0; v < (rank == 0 ? CACHE_VARIANTS : CACHE_MODEL + 1); v++)
+            add_candidate(a, k, t, (Variant){rank, (CacheVariant)v}, out, &n);
+    for (int v = 1; v < CACHE_VARIANTS; v++) add_candidate(a, k, t, (Variant){1, (CacheVariant)v}, out, &n);
+    return n;
 }

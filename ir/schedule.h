@@ -12,4 +12,10 @@ typedef struct Schedule {
 
 Schedule schedule_choose(Arena *a, const Kernel *k, const Target *t);
 
+/* The model's choice and others that may be better on a given machine: tiles that cost nearly as little, and other strips
+ * and chunks. Each is different; the first is schedule_choose's. Whether they are legal kernel_schedule says. Returns how
+ * many, at most MOST_CANDIDATES. */
+enum { MOST_CANDIDATES = 16 };
+int schedule_candidates(Arena *a, const Kernel *k, const Target *t, Schedule out[MOST_CANDIDATES]);
+
 #endif

@@ -12,12 +12,22 @@ typedef struct Path {
     const Stmt *store;
 } Path;
 
+/* What the tuner tries besides the model's choice. */
+typedef enum CacheVariant { CACHE_MODEL, CACHE_PLAIN, CACHE_SMALL_STRIPS, CACHE_LARGE_STRIPS, CACHE_CHUNKS, CACHE_VARIANTS } CacheVariant;
+enum { TILE_RANKS = 4 };
+
+typedef struct Variant {
+    int rank; /* of the tile's size by the model: 0 the best, below TILE_RANKS */
+    CacheVariant caches;
+} Variant;
+
 /* A schedule in the making. */
 typedef struct Choice {
     Arena *a;
     const Kernel *k;
     const Target *t;
     Text steps, reason;
+    Variant variant; /* {0}: what the model thinks best */
 } Choice;
 
 void choice_step(Choice *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

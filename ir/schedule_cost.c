@@ -48,6 +48,16 @@ static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, 
     return cost;
 }
 
+/* Sorted by cost; of two that cost as good as the same the first stays before. */
+static void keep_best(TileChoice best[TILE_RANKS], int *n, const TileChoice *one) {
+    int at = *n;
+    while (at > 0 && one->cost < best[at - 1].cost * 0.999) at--;
+    if (at == TILE_RANKS) return;
+    if (*n < TILE_RANKS) ++*n;
+    for (int i = *n - 1; i > at; i--) best[i] = best[i - 1];
+    best[at] = *one;
+}
+
 void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
     int lanes = target_lanes(c->t);
     int64_t width = t->vec_split ? t->vec_split : t->vec_extent, vectors = vector_parts(width, lanes);
@@ -63,8 +73,8 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
         t->cost = tile_cost(c, t, many_all, 1, vectors, weights);
         return;
     }
-    t->cost = -1;
-    TileChoice best = *t;
+    TileChoice best[TILE_RANKS];
+    int n = 0;
     for (int64_t m = 1; m <= many_all && m <= 8; m++)
         for (int64_t p = 1; p <= position_all && p <= most_positions; p++) {
             int64_t registers = m * p * vectors + (weights ? m * vectors : 0) + 1;
@@ -73,9 +83,9 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
             one.n_many = m;
             one.n_position = p;
             one.cost = tile_cost(c, &one, many_all, position_all, vectors, weights);
-            if (best.cost < 0 || one.cost < best.cost * 0.999) best = one;
+            keep_best(best, &n, &one);
         }
-    *t = best;
+    *t = best[c->variant.rank < n ? c->variant.rank : n - 1];
 }
 
 /* ---- what stays in the second-level cache -------------------------------------------------------------------- */
@@ -95,12 +105,17 @@ static int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
  * 112×112 in 1 to 8 rows 0.96–0.98, 256→256 at 56×56 the same with and without. */
 int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least) {
     double l2 = (double)c->t->l2_bytes, all = t->x * (double)t->blocks;
-    if (t->blocks == 1 || t->x <= l2 / 2) return 0;
-    bool bound = all >= 0.5 * t->fmas; /* by memory, if all of x came from there each time */
+    CacheVariant v = c->variant.caches;
+    bool forced = v == CACHE_SMALL_STRIPS || v == CACHE_LARGE_STRIPS;
+    if (v == CACHE_PLAIN || v == CACHE_CHUNKS) return 0;
+    if (t->blocks == 1 || (!forced && t->x <= l2 / 2)) return 0;
+    bool bound = v == CACHE_SMALL_STRIPS ||
+                 (!forced && all >= 0.5 * t->fmas); /* by memory, if all of x came from there each time */
+    if (forced) l2 /= bound ? 2 : 1;
     int64_t fits = (int64_t)((double)extent * l2 / (bound ? 4 : 2) / t->x);
     int64_t strip = divisor_below(extent, fits > least ? fits : least, least);
     double strips = (double)extent / (double)strip;
-    if (strip == extent || t->w * strips > (bound ? all : 0.15 * t->fmas)) return 0;
+    if (strip == extent || (!forced && t->w * strips > (bound ? all : 0.15 * t->fmas))) return 0;
     text_add(&c->reason, "; x %.1f MB > L2: %lld strips outside the output channels", 1e-6 * t->x, (long long)strips);
     return strip;
 }
@@ -121,6 +136,8 @@ int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, 
  * 28×28, 295 KB a block, in chunks of 147 KB 0.96, 74 KB 0.92, 37 KB 0.90; 256→256, 147 KB a block: the same. */
 int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent) {
     double l2 = (double)c->t->l2_bytes, panel = t->w / (double)t->blocks;
+    if (c->variant.caches == CACHE_CHUNKS) l2 /= 2;
+    else if (c->variant.caches != CACHE_MODEL) return 0;
     if (t->passes < 8 || panel <= l2 * 3 / 8 || extent < 2) return 0;
     int64_t fits = (int64_t)((double)extent * l2 / 8 / panel), chunk = divisor_below(extent, fits > 1 ? fits : 1, 1);
     if (chunk == extent) return 0;

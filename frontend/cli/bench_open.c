@@ -4,7 +4,10 @@
 LunetteModel *bench_model(const Bench *b, const LunetteOptions *o, Diag *d) {
     LunetteModel *m = b->text.layer ? model_load_from(layers_read, &(Layers){&b->text, 1}, o, NULL, NULL, d)
                                     : model_load(b->o.arg, o, NULL, NULL, d);
-    if (m && model_weights(m, d) && model_build(m, d)) return m;
+    if (m && model_weights(m, d) && model_build(m, d)) {
+        cli_notes(m);
+        return m;
+    }
     model_close(m);
     return NULL;
 }

@@ -73,6 +73,7 @@ static bool open_model(CheckCommand *c, Diag *d) {
     bool good = c->model && (c->check.exact ? check_exact_weights(c->model, o->seed, d) : model_weights(c->model, d)) &&
                 model_build(c->model, d);
     progress_end();
+    if (good) cli_notes(c->model);
     return good;
 }
 

@@ -20,6 +20,7 @@ int cli_show(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_dump(int argc, char **argv);
 int cli_ops(int argc, char **argv);
+int cli_tune(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_export(int argc, char **argv);
 
@@ -73,6 +74,8 @@ bool cli_real(const char *text, const char *what, double lo, double hi, double *
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Says the message and returns its exit code (70 when there is none: a failure without a reason is ours). */
 int cli_fail(const Diag *d);
+/* Says what there is to remark about a model. */
+void cli_notes(const LunetteModel *m);
 /* Runs body with an arena of its own; memory that runs out in it is a message and 71. */
 int cli_with_arena(int (*body)(Arena *a, void *ctx), void *ctx);
 

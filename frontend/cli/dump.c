@@ -141,6 +141,7 @@ static int dump_body(Arena *a, void *ctx) {
     u->arena = a;
     u->model = model_load(u->o.arg, &u->o.model, see_graph, u, d);
     if (!u->model || (u->layer && !check_layer(u, d))) return cli_fail(d);
+    cli_notes(u->model);
     for (size_t s = 0; s < COUNT_OF(stages); s++) {
         if (!wanted(u, stages[s].letter)) continue;
         if (stages[s].letter == 'p') {

@@ -199,7 +199,7 @@ static int call(Arena *a, void *ctx) {
             "axis, two an "
             "axis (all before, then all after), \"valid\", \"same\", \"same_lower\", \"half\", \"full\" or \"total "
             "N\"; total = N is the same: left ⌊N/2⌋, right ⌈N/2⌉.",
-        .shared = CLI_MODEL | CLI_JSON,
+        .shared = CLI_GRAPH | CLI_JSON,
         .options = options,
         .option = option,
     };

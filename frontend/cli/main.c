@@ -17,6 +17,7 @@ static const Command commands[] = {
     {"check", cli_check, "compares every kernel with the reference"},
     {"show", cli_show, "layers: shape, parameters, multiply-adds, receptive field, bytes"},
     {"bench", cli_bench, "time and share of what the machine can do, kernel by kernel"},
+    {"tune", cli_tune, "times other schedules and keeps the best in a file"},
     {"dump", cli_dump, "what the compiler makes of a network, stage by stage"},
     {"explain", cli_explain, "the arithmetic of a convolution or pool, with its numbers"},
     {"import", cli_import, "an ONNX model as a Lua spec and its weights"},

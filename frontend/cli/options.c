@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
+enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SCHEDULES, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
 enum { MAX_BATCH = 65536, MAX_OPTIONS = 40 };
 
 typedef struct SharedOption {
@@ -28,6 +28,7 @@ static const SharedOption shared[] = {
       "be repeated",
       0}},
     {CLI_CPU, {"cpu", KEY_CPU, "NAME", 0, "Compiles for this CPU, by LLVM's name (default: this machine)", 0}},
+    {CLI_CPU, {"schedules", KEY_SCHEDULES, "FILE", 0, "Schedules by layer, as `lunette tune` writes them", 0}},
     {CLI_BUILD, {"threads", 't', "N", 0, "Threads, 1 to 256 (default 1)", 0}},
     {CLI_BUILD,
      {"cache-dir", KEY_CACHE_DIR, "DIR", 0,
@@ -100,6 +101,7 @@ static bool shared_option(int key, const char *value, CliOptions *o) {
         o->constant[o->model.n_constant++] = value;
         return true;
     case KEY_CPU: o->model.cpu = value; return true;
+    case KEY_SCHEDULES: o->model.schedules = value; return true;
     case KEY_CACHE_DIR: o->model.cache_dir = value; return true;
     case KEY_NO_CACHE: o->model.no_cache = 1; return true;
     case KEY_JSON: o->json = true; return true;

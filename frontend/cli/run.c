@@ -144,6 +144,7 @@ static bool open_model(Run *r, Diag *d) {
     LunetteStatus s = lunette_open(r->o.arg, &r->o.model, &r->model, &e);
     r->results.open_seconds = clock_seconds() - start;
     progress_end();
+    if (r->model) cli_notes(r->model);
     return status(s, &e, d);
 }
 

@@ -29,3 +29,8 @@ int cli_with_arena(int (*body)(Arena *a, void *ctx), void *ctx) {
     arena_close(a);
     return code;
 }
+
+void cli_notes(const LunetteModel *m) {
+    const char *note;
+    for (int i = 0; (note = lunette_note(m, i)) != NULL; i++) cli_say("%s", note);
+}

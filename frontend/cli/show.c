@@ -104,6 +104,7 @@ static int show_body(Arena *a, void *ctx) {
     s->model = model_load(s->o.arg, &s->o.model, NULL, NULL, &s->o.diag);
     progress_end();
     if (!s->model) return cli_fail(&s->o.diag);
+    cli_notes(s->model);
     s->reach = graph_reach(a, s->model->written);
     add_totals(s, a);
     return s->o.json ? show_json(s) : show_text(s, a);

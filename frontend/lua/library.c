@@ -222,7 +222,7 @@ static void add_base(lua_State *L) {
 
 static void add_language(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"input", spec_input}, {"weight", spec_weight}, {"param", spec_param}, {"scope", spec_scope}, {NULL, NULL}};
+        {"input", spec_input}, {"weight", spec_weight}, {"param", spec_param}, {"scope", spec_scope}, {"schedules", spec_schedules}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     for (int op = 0; op < OP_COUNT; op++) {
         if (!layer_is_user(op)) continue;

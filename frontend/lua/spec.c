@@ -111,7 +111,7 @@ static int run(lua_State *L) {
     sandbox_start_clock(L);
     lua_call(L, 0, LUA_MULTRET);
     lua_remove(L, 1);
-    outputs_add(L);
+    if (!spec_of(L)->schedules_alone) outputs_add(L);
     return 0;
 }
 
@@ -161,21 +161,26 @@ static void arena_limit(Spec *s) {
     if (s->arena_limited) s->arena->limit = limit;
 }
 
-/* text NULL: it is in the file. */
-static Graph *load(Arena *a, const char *path, const char *text, const SpecOptions *o, Diag *d) {
-    Diag own = {0};
+/* Runs what is in the file, or in the text if there is one, within the limits. */
+static void load_limited(Spec *s, const char *text) {
     Source src = {0};
-    Spec s = {.arena = a, .path = path, .option = o, .diag = &own};
-    s.limit = o->memory_limit ? o->memory_limit : DEFAULT_MEMORY;
-    s.deadline = deadline_after(o->seconds);
-    size_t outer_limit = a->limit;
-    arena_limit(&s);
-    if (text ? source_copy(&src, text, &own) : source_open(&src, path, &own)) {
+    s->limit = s->option->memory_limit ? s->option->memory_limit : DEFAULT_MEMORY;
+    s->deadline = deadline_after(s->option->seconds);
+    size_t outer_limit = s->arena->limit;
+    arena_limit(s);
+    if (text ? source_copy(&src, text, s->diag) : source_open(&src, s->path, s->diag)) {
         source_skip_head(&src);
-        spec_run(&s, &src);
+        spec_run(s, &src);
     }
     mem_free(src.text);
-    a->limit = outer_limit;
+    s->arena->limit = outer_limit;
+}
+
+static Graph *load(Arena *a, const char *path, const char *text, const SpecOptions *o, Diag *d) {
+    Diag own = {0};
+    Spec s = {.arena = a, .path = path, .option = o, .diag = &own};
+    load_limited(&s, text);
+    if (own.kind == DIAG_NONE) schedules_apply(&s);
     if (own.kind == DIAG_NONE) param_check_set(&s);
     if (own.kind == DIAG_NONE && o->batch > 1 && !s.has_batch)
         diag_fail(&own, DIAG_USAGE, "--batch %lld: all inputs of %.300s have their whole shape", (long long)o->batch, path);
@@ -189,4 +194,15 @@ Graph *spec_load(Arena *a, const char *path, const SpecOptions *o, Diag *d) { re
 
 Graph *spec_load_text(Arena *a, const char *name, const char *text, const SpecOptions *o, Diag *d) {
     return load(a, name, text, o, d);
+}
+
+bool schedules_load(Arena *a, const char *path, ScheduleList *out, Diag *d) {
+    static const SpecOptions none = {.batch = 1};
+    Diag own = {0};
+    Spec s = {.arena = a, .path = path, .option = &none, .diag = &own, .schedules_alone = true};
+    load_limited(&s, NULL);
+    *out = s.schedules;
+    if (own.kind == DIAG_NONE) return true;
+    clean_text(own.text);
+    return diag_fail(d, own.kind, "%s", own.text);
 }

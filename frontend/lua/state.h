@@ -2,6 +2,7 @@
 #ifndef LUNETTE_FRONTEND_LUA_STATE_H
 #define LUNETTE_FRONTEND_LUA_STATE_H
 
+#include "frontend/lua/schedules.h"
 #include "frontend/lua/spec.h"
 
 #include <lauxlib.h>
@@ -52,6 +53,8 @@ typedef struct Spec {
     int n_param;
 
     bool has_batch; /* an input takes the batch: input.c */
+    bool schedules_alone; /* the file is one of schedules: no graph is wanted */
+    ScheduleList schedules; /* schedules.c */
 } Spec;
 
 static inline Spec *spec_of(lua_State *L) { return *(Spec **)lua_getextraspace(L); }
@@ -110,6 +113,8 @@ int spec_input(lua_State *L);                   /* input.c */
 int spec_weight(lua_State *L);
 int spec_param(lua_State *L);                   /* param.c */
 bool param_check_set(Spec *s);                  /* whether every --set was asked for; else sets the diagnostic */
+int spec_schedules(lua_State *L);               /* schedules.c */
+void schedules_apply(Spec *s);                  /* to the layers of the graph; an unknown one sets the diagnostic */
 int spec_scope(lua_State *L);                   /* scope.c */
 /* The full name of a layer: prefix and `given`, or prefix, op and a number when given is NULL. */
 void scope_name(lua_State *L, int line, const char *op, const char *given, char out[SPEC_NAME + 1]);
