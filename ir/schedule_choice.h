@@ -62,6 +62,7 @@ typedef struct Traffic {
     double fmas;    /* vector multiply-adds */
     int64_t blocks; /* how often all positions pass: blocks of output channels */
     int64_t groups;
+    bool rest;      /* the last block is smaller: then blocks are no tasks within a strip */
     int64_t passes; /* how often a block's weights pass: tiles of positions */
 } Traffic;
 

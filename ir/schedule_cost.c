@@ -97,6 +97,8 @@ static int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
     return n;
 }
 
+enum { ENOUGH_TASKS = 16 };
+
 /* With blocks of output channels outside, all of x passes for each block, x·blocks bytes; with strips outside, all
  * weights pass for each strip. Which matters where x does not stay in the second-level cache and a multiply-add of a
  * vector needs much of it: 2 bytes in a 1×1 with two vectors, 0.2 in a 3×3. Rows of many blocked channels are as many
@@ -113,6 +115,7 @@ int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least)
                  (!forced && all >= 0.5 * t->fmas); /* by memory, if all of x came from there each time */
     if (forced) l2 /= bound ? 2 : 1;
     int64_t fits = (int64_t)((double)extent * l2 / (bound ? 4 : 2) / t->x);
+    if (t->rest && fits > extent / ENOUGH_TASKS) fits = extent / ENOUGH_TASKS;
     int64_t strip = divisor_below(extent, fits > least ? fits : least, least);
     double strips = (double)extent / (double)strip;
     if (strip == extent || (!forced && t->w * strips > (bound ? all : 0.15 * t->fmas))) return 0;
@@ -122,7 +125,7 @@ int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least)
 
 /* Not for little work: 2^16 vectors take about ten microseconds. */
 int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, int64_t tasks) {
-    enum { ENOUGH_TASKS = 16, LEAST_TILES = 4, LITTLE = 1 << 16 };
+    enum { LEAST_TILES = 4, LITTLE = 1 << 16 };
     if (tasks >= ENOUGH_TASKS || t->fmas < LITTLE) return 0;
     int64_t strip = divisor_below(extent, extent * tasks / ENOUGH_TASKS, LEAST_TILES * n);
     if (strip == extent) return 0;

@@ -340,6 +340,7 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
                                            : choice_extent(c, var);
     }
     m.groups = groups;
+    m.rest = choice_extent(c, t->many) % t->n_many != 0;
     m.fmas /= (double)(target_lanes(c->t) * groups);
     m.x = (double)(load_bytes(c, x) / (images * groups));
     m.w = (double)(load_bytes(c, w) / groups);
