@@ -235,6 +235,71 @@ static void test_refused(void **state) {
     arena_close(a);
 }
 
+/* ---- parts ------------------------------------------------------------------------------------------ */
+
+/* x → k0 → left and right, which are the halves of both → k1 → scores. */
+static const char parts[] = "plan halves {\n"
+                            "    arena 64\n"
+                            "    live 64\n"
+                            "    weights 0\n"
+                            "    input \"x\" : f32[n1 c4]\n"
+                            "    output \"scores\" : f32[n1 c8]\n"
+                            "    buffer b0 \"x\" : f32[n1 c4] at input 0\n"
+                            "    buffer b1 \"both\" : f32[n1 c8] at arena 0 live 0 2\n"
+                            "    buffer b2 \"left\" : f32[n1 c4] at arena 0 live 0 2 part b1 axis 1 from 0\n"
+                            "    buffer b3 \"right\" : f32[n1 c4] at arena 16 live 0 2 part b1 axis 1 from 4\n"
+                            "    buffer b4 \"y\" : f32[n1 c8] at output 0\n"
+                            "    kernel k0 tasks 1 {\n"
+                            "        rank 2 reads [0:0 0:3]\n"
+                            "        rank 2 writes [0:0 0:3]\n"
+                            "    }\n"
+                            "    kernel k1 tasks 1 {\n"
+                            "        rank 2 reads [0:0 0:7]\n"
+                            "        rank 2 writes [0:0 0:7]\n"
+                            "    }\n"
+                            "    step \"left\" k0(b0, b2)\n"
+                            "    step \"right\" k0(b2, b3)\n"
+                            "    step \"y\" k1(b1, b4)\n"
+                            "}\n";
+
+static const struct {
+    const char *from, *to, *message;
+} bad_part[] = {
+    {"k0(b2, b3)", "k0(b2, b2)", "plan: step right is given left twice and writes it"},
+    {"k0(b2, b3)", "k0(b0, b2)", "plan: step y reads elements 0…0 0…7 of both that nothing has written"},
+    {"k0(b0, b2)", "k0(b3, b2)", "plan: step left reads elements 0…0 0…3 of right that nothing has written"},
+    {"k1(b1, b4)", "k1(b4, b1)", "plan: step y reads elements 0…0 0…7 of y that nothing has written"},
+    {"arena 16 live", "arena 0 live", "plan: right is no part of the buffer that is named"},
+    {"axis 1 from 4", "axis 1 from 5", "plan: right is no part of the buffer that is named"},
+    {"axis 1 from 4", "axis 0 from 4", "plan: right is no part of the buffer that is named"},
+    {"part b1 axis 1 from 4", "part b2 axis 1 from 4", "plan: right is no part of the buffer that is named"},
+    {"part b1 axis 1 from 4", "part b0 axis 1 from 0", "plan: right is no part of the buffer that is named"},
+    {"at arena 16 live 0 2", "at arena 16 live 1 2", "plan: right is no part of the buffer that is named"},
+    {"\"right\" : f32[n1 c4]", "\"right\" : f32[n1 c4<0,1>]", "plan: right is no part of the buffer that is named"},
+    {"\"right\" : f32[n1 c4]", "\"right\" : i32[n1 c4]", "plan: right is no part of the buffer that is named"},
+};
+
+static void test_parts(void **state) {
+    (void)state;
+    Arena *a = open_arena();
+    Diag d = {0};
+    Plan *p = read_plan(a, parts);
+    if (!plan_verify(p, &d)) fail_msg("%s", d.text);
+    assert_string_equal(plan_text(a, p), parts);
+    plan_place(p);
+    assert_string_equal(plan_text(a, p), parts);
+    for (size_t i = 0; i < COUNT_OF(bad_part); i++) {
+        const char *at = strstr(parts, bad_part[i].from);
+        if (!at) fail_msg("'%s' is not in the plan", bad_part[i].from);
+        d = (Diag){0};
+        p = read_plan(
+            a, arena_printf(a, "%.*s%s%s", (int)(at - parts), parts, bad_part[i].to, at + strlen(bad_part[i].from)));
+        if (plan_verify(p, &d)) fail_msg("not refused: %s → %s", bad_part[i].from, bad_part[i].to);
+        assert_string_equal(d.text, bad_part[i].message);
+    }
+    arena_close(a);
+}
+
 /* ---- boxes ---------------------------------------------------------------------------------------- */
 
 enum { SIDE = 5 };
@@ -414,10 +479,15 @@ static void test_place_chains(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_bad_text),
-        cmocka_unit_test(test_damaged_text), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_boxes),        cmocka_unit_test(test_boxes_with_a_hole),
-        cmocka_unit_test(test_place_random), cmocka_unit_test(test_place_chains),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_bad_text),
+        cmocka_unit_test(test_damaged_text),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_boxes_with_a_hole),
+        cmocka_unit_test(test_place_random),
+        cmocka_unit_test(test_place_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,9 @@ static bool has_few_outputs(const Node *n, int lanes) {
             in = type_extent(&n->in[0]->type, 'c') / groups;
     bool few =
         groups == 1 ? out < lanes && s[last].extent >= 2 * lanes : out > 1 && in > 1 && out < lanes && in < lanes;
+    int64_t uses = out; /* of an element of x: fewer do not pay for the copy without blocks */
+    for (int i = 0; i <= last; i++) uses *= n->attr.CONV.kernel.v[i];
+    if (n->in[0]->op != OP_INPUT && uses < 16) return false;
     return few && n->attr.CONV.stride.v[last] == 1 && s[last].extent >= lanes;
 }
 
