@@ -30,7 +30,8 @@ static bool takes_scale(const Graph *g, const Node *x) {
 /* The weight of x with its output channels first. */
 static Node *rows_of(Graph *g, Node *bn, Node *x) {
     AttrAny attr;
-    if (x->op != OP_CONVTRANSPOSE) return x->in[1];
+    if (x->op != OP_CONVTRANSPOSE || type_plain(&x->in[1]->type).axis[0].letter == 'o') /* turned for a norm before */
+        return x->in[1];
     attr_defaults(OP_TURNWEIGHT, &attr);
     attr.TURNWEIGHT.groups = x->attr.CONVTRANSPOSE.groups;
     return insert(g, bn, OP_TURNWEIGHT, "turned", &x->in[1], 1, &attr);

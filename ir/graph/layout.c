@@ -172,6 +172,7 @@ static Node *padded_copy(Graph *g, Node *user, Node *x, const Halo *h, int lanes
     for (int i = 0; i < user->id; i++) {
         Node *r = g->node[i];
         if (r->op != OP_RELAYOUT || r->in[0] != x || (type_has_halo(&r->type) && r->type.halo != h->value)) continue;
+        if (r->home) continue; /* a part of a concat: its halo is that of the whole */
         if (unblocked && type_block(&r->type, 'c') > 1) continue;
         type_widen(&r->type, h);
         return r;
