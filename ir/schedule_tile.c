@@ -224,11 +224,13 @@ static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t
     return list;
 }
 
-/* Whether a loop from place n on moves an axis of the store by more than the loop at place i: iterations of loop i then
- * interleave, which only both together as tasks are proved not to. */
-static bool interleaves(const Choice *c, const Path *p, const OuterList *list, int i, int n) {
+/* Whether a loop from place n on, or the tile's positions, move an axis of the store by more than the loop at place i:
+ * iterations of loop i then interleave, which only both together as tasks are proved not to. */
+static bool interleaves(const Choice *c, const Path *p, const TileChoice *t, const OuterList *list, int i, int n) {
+    bool tile = t->position >= 0 && t->n_position > 1 && list->v[i].var != t->position && list->v[i].times > 1;
     for (int axis = 0; axis < c->k->buf[p->store->buf].type.rank; axis++) {
         int64_t own = llabs(affine_coef(&p->store->sub[axis], list->v[i].var));
+        if (own && tile && llabs(affine_coef(&p->store->sub[axis], t->position)) > own) return true;
         for (int j = n; j < list->n && own; j++)
             if (llabs(affine_coef(&p->store->sub[axis], list->v[j].var)) > own) return true;
     }
@@ -237,7 +239,7 @@ static bool interleaves(const Choice *c, const Path *p, const OuterList *list, i
 
 /* Threads take the outer loops, from the outside, up to the first that has a rest behind it. If that is the outermost but
  * for a single image, the loop over images goes, and the rest becomes a nest at the top with tasks of its own. */
-static void par_outside(Choice *c, const Path *p, const OuterList *list) {
+static void par_outside(Choice *c, const Path *p, const TileChoice *t, const OuterList *list) {
     Text par = {.arena = c->a};
     int64_t tasks = 1;
     bool apart = list->n > 1 && list->v[0].times == 1 && list->v[1].rest;
@@ -245,7 +247,7 @@ static void par_outside(Choice *c, const Path *p, const OuterList *list) {
     for (; n < list->n && tasks < MOST_TASKS && !list->v[n].sums && (!list->v[n].rest || (apart && n == first)); n++)
         tasks *= list->v[n].times;
     for (int i = first; i < n; i++) {
-        if (!interleaves(c, p, list, i, n)) continue;
+        if (!interleaves(c, p, t, list, i, n)) continue;
         n--; /* one loop less, and all that are left once more */
         i = first - 1;
     }
@@ -399,7 +401,7 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) text_add(&order, " %s", many.inner);
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
-    par_outside(c, p, &list);
+    par_outside(c, p, &t, &list);
     if (unroll) choice_step(c, "unroll %s", unroll);
     if (many.inner) choice_step(c, "unroll %s", many.inner);
     if (position.inner) choice_step(c, "unroll %s", position.inner);

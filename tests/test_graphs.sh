@@ -30,4 +30,8 @@ for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
         for batch in 1 3; do check 0 --cpu $cpu --batch $batch "$f"; done
     done
 done
+# the model's schedule is legal
+for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
+    "$lunette" dump "$dir/up3.lua" -d s --cpu $cpu | grep 'as lowered, for' && failed=1
+done
 exit $failed
