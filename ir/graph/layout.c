@@ -97,6 +97,19 @@ static bool has_few_outputs(const Node *n, int lanes) {
     return few && n->attr.CONV.stride.v[last] == 1 && s[last].extent >= lanes;
 }
 
+/* Such a convolution, or what is computed of it alone and so in its kernel. */
+static bool ends_few_outputs(const Graph *g, const Node *n, int lanes) {
+    Type y = type_plain(&n->type);
+    if (has_few_outputs(n, lanes)) return true;
+    if (!(op_table[n->op].flags & OPF_POINTWISE)) return false;
+    for (int i = 0; i < n->n_in; i++) { /* each value has one user here: no node is seen twice */
+        Type x = type_plain(&n->in[i]->type);
+        if (type_equal(&x, &y) && graph_count_uses(g, n->in[i]) == 1 && ends_few_outputs(g, n->in[i], lanes))
+            return true;
+    }
+    return false;
+}
+
 /* Whether the user's kernel reads this input without blocks only: where its axes count from the last, c is another one. */
 static bool reads_plain(const Node *user, const Node *x, int lanes) {
     if ((op_table[user->op].flags & OPF_PLAIN) || (user->in[0] == x && has_few_outputs(user, lanes))) return true;
@@ -348,7 +361,7 @@ void pass_layout(Graph *g, PassContext *c) {
     int64_t *block = ARENA_ARRAY(g->arena, int64_t, g->n_node);
     for (int i = 0; i < g->n_node; i++)
         block[i] =
-            can_block(g->node[i]) && !has_few_outputs(g->node[i], lanes) ? block_choose(g, g->node[i], lanes) : 1;
+            can_block(g->node[i]) && !ends_few_outputs(g, g->node[i], lanes) ? block_choose(g, g->node[i], lanes) : 1;
     agree_on_blocks(g, block);
     for (int i = 0; i < g->n_node; i++)
         if (block[i] > 1) g->node[i]->type = type_blocked(&g->node[i]->type, block[i]);
