@@ -39,13 +39,47 @@ static bool emit_assign(Emit *e, const Stmt *s) {
     return true;
 }
 
+static LLVMValueRef emit_int64(Emit *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
+
+/* max(x, 0)/d, rounded up */
+static LLVMValueRef emit_steps(Emit *e, LLVMValueRef x, int64_t d) {
+    LLVMValueRef zero = emit_int64(e, 0);
+    x = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, x, zero, ""), x, zero, "");
+    return d == 1 ? x : LLVMBuildUDiv(e->b, LLVMBuildNSWAdd(e->b, x, emit_int64(e, d - 1), ""), emit_int64(e, d), "");
+}
+
+/* The iterations that a condition lets through are a range: lo <= c*v + rest < hi. */
+static void emit_range(Emit *e, const Stmt *s, LLVMValueRef *first, LLVMValueRef *end) {
+    const Guard *g = s->guard;
+    int64_t c = affine_coef(&g->form, s->var);
+    Affine outside = affine_subst(e->a, g->form, s->var, affine_const(0));
+    LLVMValueRef rest = emit_affine(e, &outside), lo = emit_int64(e, g->lo), hi = emit_int64(e, g->hi);
+    if (c > 0) {
+        *first = emit_steps(e, LLVMBuildNSWSub(e->b, lo, rest, ""), c);
+        *end = emit_steps(e, LLVMBuildNSWSub(e->b, hi, rest, ""), c);
+    } else { /* rest − hi < |c|*v <= rest − lo */
+        LLVMValueRef next = LLVMBuildNSWAdd(e->b, rest, emit_int64(e, 1), "");
+        *first = emit_steps(e, LLVMBuildNSWSub(e->b, next, hi, ""), -c);
+        *end = emit_steps(e, LLVMBuildNSWSub(e->b, next, lo, ""), -c);
+    }
+    LLVMValueRef all = emit_int64(e, e->k->var[s->var].extent);
+    *end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, *end, all, ""), *end, all, "");
+}
+
 static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
     if (e->depth + 1 >= MAX_TERMS)
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMBasicBlockRef head = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
     LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
-    LLVMBuildBr(e->b, head);
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
+    LLVMValueRef first = emit_int64(e, 0), end = emit_int64(e, extent);
+    if (s->guard) {
+        emit_range(e, s, &first, &end);
+        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, first, end, ""), head, after);
+    } else {
+        LLVMBuildBr(e->b, head);
+    }
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderAtEnd(e->b, head);
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
     VarNow *var = &e->var[s->var];
@@ -57,12 +91,11 @@ static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
     if (!emit_stmts(e, s->body)) return false;
     e->depth--;
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
     LLVMValueRef next = LLVMBuildNUWAdd(e->b, phi, LLVMConstInt(e->i64, 1, false), "");
     LLVMSetNSW(next, true);
-    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, LLVMConstInt(e->i64, (uint64_t)extent, false), "");
+    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, end, "");
     LLVMBuildCondBr(e->b, more, head, after);
-    LLVMValueRef value[] = {LLVMConstInt(e->i64, 0, false), next};
+    LLVMValueRef value[] = {first, next};
     LLVMBasicBlockRef from[] = {before, latch};
     LLVMAddIncoming(phi, value, from, 2);
     LLVMPositionBuilderAtEnd(e->b, after);
@@ -102,7 +135,7 @@ static bool emit_vector(Emit *e, const Stmt *s, int64_t extent) {
 
 static bool emit_loop(Emit *e, const Stmt *s) {
     int64_t extent = e->k->var[s->var].extent;
-    if (extent == 1) return emit_known(e, s, 0);
+    if (extent == 1 && !s->guard) return emit_known(e, s, 0);
     switch (s->mark) {
     case MARK_FOR:
     case MARK_PAR: return emit_rolled(e, s, extent); /* the par loops that are tasks are not seen here */

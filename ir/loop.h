@@ -91,6 +91,13 @@ typedef enum StoreOp { STORE_SET, STORE_ADD, STORE_MAX } StoreOp; /* =  +=  max=
 
 typedef enum StmtKind { STMT_FOR, STMT_STORE, STMT_ALLOC } StmtKind;
 
+/* Iterations of a loop that are carried out: those with lo <= form < hi. The form has the loop's own variable and none of
+ * the loops inside. The others would add nothing (step `clip`), so proofs may take the loop as a whole. */
+typedef struct Guard {
+    Affine form;
+    int64_t lo, hi;
+} Guard;
+
 /* A list of statements is linked by `next`. += with a product on top is a multiply-add: one
  * rounding or two as the target says; max= stores max(old, value); both are for f32. = converts to the
  * element type of the target: truncated, saturated, NaN is 0; for bool 1 unless the value is 0. */
@@ -100,6 +107,7 @@ typedef struct Stmt {
     struct Stmt *body; /* FOR, ALLOC */
     int var;           /* FOR: its variable, 0 … extent−1; every loop has a variable of its own */
     Mark mark;         /* FOR */
+    const Guard *guard; /* FOR; NULL: all iterations */
     int buf;           /* STORE: target; ALLOC: the REG or SCRATCH buffer that lives in `body` */
     const Affine *sub; /* STORE: one a buffer axis */
     StoreOp op;        /* STORE */
@@ -120,6 +128,8 @@ typedef struct Buf {
     const char *name; /* unique in the kernel */
     BufKind kind;
     Type type;        /* the whole memory: extents include halos, lo = hi = 0; REG and SCRATCH hold f32 */
+    int32_t lo[MAX_AXES], hi[MAX_AXES]; /* IN: so many elements at the ends of each axis hold `halo`, whoever calls */
+    float halo;
 } Buf;
 
 typedef struct Table {
@@ -140,7 +150,8 @@ typedef struct Kernel {
 } Kernel;
 
 Kernel *kernel_new(Arena *a, const char *name);
-/* Parameters must be added before registers and scratch. The type may have halos: they are counted in. */
+/* Parameters must be added before registers and scratch. The type may have halos: they are counted in, and those of inputs
+ * remembered. */
 int kernel_add_buf(Kernel *k, const char *name, BufKind kind, const Type *type);
 int kernel_add_var(Kernel *k, const char *name, int64_t extent);
 int kernel_add_table(Kernel *k, const char *name, const float *v, int n);
@@ -171,6 +182,7 @@ Affine affine_linear(Arena *a, const Type *type, const Affine *sub);
 Stmt *stmt_for(Kernel *k, int var, Mark mark, Stmt *body);
 Stmt *stmt_store(Kernel *k, int buf, const Affine *sub, StoreOp op, const Expr *value); /* copies sub */
 Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body);
+bool stmts_guarded(const Stmt *list); /* a loop in it has a condition */
 Stmt *stmt_append(Stmt *list, Stmt *more); /* either may be NULL */
 const Expr *expr_const(Arena *a, float v);
 const Expr *expr_load(Kernel *k, int buf, const Affine *sub); /* copies sub */

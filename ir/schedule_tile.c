@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_BODY = 4, MOST_TASKS = 1024 };
+enum { SHORT_BODY = 4, MOST_TASKS = 1024, MOST_WINDOW = 64 };
 
 static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind == EXPR_LOAD) {
@@ -124,6 +124,12 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
 
 static bool is_reduction(const Choice *c, const Path *p, int i) {
     return i > 0 && choice_coef(c, p->store, p->var[i]) == 0;
+}
+
+static bool is_reduction_var(const Choice *c, const Path *p, int var) {
+    for (int i = 0; i < p->n; i++)
+        if (p->var[i] == var) return is_reduction(c, p, i);
+    return false;
 }
 
 /* ---- loops outside ----------------------------------------------------------------------------------- */
@@ -302,6 +308,54 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     return unroll;
 }
 
+/* ---- the halo -------------------------------------------------------------------------------------------- */
+
+/* The share of this reduction loop's iterations that meet nothing but the halo along an axis of x; 0 where a loop of the tile
+ * moves x along it too: then it depends on the position within the tile. */
+static double share_in_halo(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, int var) {
+    for (int axis = 0; x->kind == EXPR_LOAD && !x->take && axis < c->k->buf[x->buf].type.rank; axis++) {
+        const Buf *b = &c->k->buf[x->buf];
+        const Affine *sub = &x->sub[axis];
+        if (affine_coef(sub, var) == 0 || b->kind != BUF_IN || b->halo != 0 || (b->lo[axis] == 0 && b->hi[axis] == 0))
+            continue;
+        int other = -1;
+        for (int i = 0; i < sub->n; i++) {
+            int v = sub->term[i].var;
+            if (v == t->position || v == t->many || v == t->vec || (v != var && is_reduction_var(c, p, v))) return 0;
+            if (v != var && other >= 0) return 0;
+            if (v != var) other = v;
+        }
+        int64_t n = choice_extent(c, var), m = other < 0 ? 1 : choice_extent(c, other), out = 0;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < m; j++) {
+                int64_t at = sub->base + i * affine_coef(sub, var) + (other < 0 ? 0 : j * affine_coef(sub, other));
+                out += at < b->lo[axis] || at >= b->type.axis[axis].extent - b->hi[axis];
+            }
+        return (double)out / (double)(n * m);
+    }
+    return 0;
+}
+
+/* Iterations of the window that meet the halo only are left out: rows above and below, not columns, which are positions of a
+ * tile. Measured on Zen 3, medians against reading the zeros: XXX */
+static void clip_windows(Choice *c, const Path *p, const TileChoice *t, const char *unrolled) {
+    const Expr *e = p->store->value;
+    double left = 1;
+    for (int i = 1; i < p->n; i++) {
+        int var = p->var[i];
+        const char *name = choice_name(c, var);
+        if (!is_reduction(c, p, i) || var == t->chunk || choice_extent(c, var) > MOST_WINDOW ||
+            (unrolled && strcmp(unrolled, name) == 0) || p->store->op != STORE_ADD || e->kind != EXPR_CALL ||
+            e->fn != FN_MUL)
+            continue;
+        double share = share_in_halo(c, p, t, e->arg[0], var) + share_in_halo(c, p, t, e->arg[1], var);
+        if (share < 0.01) continue;
+        choice_step(c, "clip %s", name);
+        left *= 1 - share;
+    }
+    if (left < 1) text_add(&c->reason, "; %.1f %% of the window in the halo, left out", 100 * (1 - left));
+}
+
 /* ---- strips ------------------------------------------------------------------------------------------- */
 
 /* Bytes of the box that a load of this expression goes through, the largest of several. */
@@ -401,6 +455,7 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) text_add(&order, " %s", many.inner);
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
+    clip_windows(c, p, &t, unroll);
     par_outside(c, p, &t, &list);
     if (unroll) choice_step(c, "unroll %s", unroll);
     if (many.inner) choice_step(c, "unroll %s", many.inner);

@@ -4,13 +4,20 @@
 
 #include <string.h>
 
+/* The variables of loops around, this one's too, have their values. */
+static bool passes(const Run *r, const Guard *g) {
+    int64_t at = g->form.base;
+    for (int i = 0; i < g->form.n; i++) at += g->form.term[i].coef * r->var[g->form.term[i].var];
+    return g->lo <= at && at < g->hi;
+}
+
 static void run_list(Run *r, const Node *node) {
     for (; node; node = node->next) {
         switch (node->kind) {
         case NODE_LOOP:
             for (int64_t i = 0; i < node->extent; i++) {
                 r->var[node->var] = i;
-                run_list(r, node->body);
+                if (!node->guard || passes(r, node->guard)) run_list(r, node->body);
             }
             r->var[node->var] = 0;
             break;

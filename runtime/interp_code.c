@@ -300,7 +300,7 @@ static Nest *compile_nest(Run *r, const Stmt *s, Diag *d) {
 /* ---- statements -------------------------------------------------------------------------- */
 
 static bool is_nest(const Stmt *s) {
-    while (s->kind == STMT_FOR && s->body && !s->body->next) s = s->body;
+    while (s->kind == STMT_FOR && !s->guard && s->body && !s->body->next) s = s->body;
     return s->kind == STMT_STORE;
 }
 
@@ -313,6 +313,7 @@ static bool compile_node(Run *r, const Stmt *s, Node *node, Diag *d) {
     if (s->kind == STMT_FOR) {
         node->var = s->var;
         node->extent = r->k->var[s->var].extent;
+        node->guard = s->guard;
     } else {
         node->memory = s->buf;
         node->bytes = type_bytes(&r->k->buf[s->buf].type);

@@ -99,11 +99,12 @@ typedef enum NodeKind { NODE_LOOP, NODE_NEST, NODE_ALLOC } NodeKind;
 typedef struct Node {
     NodeKind kind;
     struct Node *next;
-    struct Node *body; /* LOOP, ALLOC */
-    int var;           /* LOOP */
-    int64_t extent;    /* LOOP */
-    int memory;        /* ALLOC */
-    size_t bytes;      /* ALLOC */
+    struct Node *body;  /* LOOP, ALLOC */
+    int var;            /* LOOP */
+    int64_t extent;     /* LOOP */
+    const Guard *guard; /* LOOP, may be NULL */
+    int memory;         /* ALLOC */
+    size_t bytes;       /* ALLOC */
     Nest *nest;
 } Node;
 

@@ -14,14 +14,18 @@ Kernel *kernel_new(Arena *a, const char *name) {
 }
 
 int kernel_add_buf(Kernel *k, const char *name, BufKind kind, const Type *type) {
-    Type memory = *type;
-    for (int i = 0; i < memory.rank; i++) {
-        Axis *x = &memory.axis[i];
+    Buf b = {.name = name, .kind = kind, .type = *type};
+    for (int i = 0; i < type->rank; i++) {
+        Axis *x = &b.type.axis[i];
+        if (kind == BUF_IN) {
+            b.lo[i] = x->lo;
+            b.hi[i] = x->hi;
+            if (x->lo || x->hi) b.halo = type->halo;
+        }
         x->extent += x->lo + x->hi;
         x->lo = x->hi = 0;
     }
-    memory.halo = 0;
-    Buf b = {name, kind, memory};
+    b.type.halo = 0;
     ARENA_PUSH(k->arena, k->buf, k->n_buf, k->cap_buf, b);
     if (kind == BUF_IN || kind == BUF_OUT) {
         k->n_param++;
@@ -86,6 +90,12 @@ Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body) {
     Stmt *s = ARENA_NEW(k->arena, Stmt);
     *s = (Stmt){.kind = STMT_ALLOC, .buf = buf, .body = body};
     return s;
+}
+
+bool stmts_guarded(const Stmt *list) {
+    for (; list; list = list->next)
+        if ((list->kind == STMT_FOR && list->guard) || stmts_guarded(list->body)) return true;
+    return false;
 }
 
 Stmt *stmt_append(Stmt *list, Stmt *more) {

@@ -80,7 +80,8 @@ static bool has_take(const AccessList *list) {
 }
 
 static bool join_axes(Kernel *k, int buf, int axis, const AccessList *list, Diag *d) {
-    Type *t = &k->buf[buf].type, joined = {.dtype = t->dtype};
+    Buf *b = &k->buf[buf];
+    Type *t = &b->type, joined = {.dtype = t->dtype};
     if (has_take(list))
         return diag_fail(d, DIAG_SPEC, "%s is read at places that are known at run time only (take)", k->buf[buf].name);
     int64_t extent = (int64_t)t->axis[axis].extent * t->axis[axis + 1].extent;
@@ -88,6 +89,8 @@ static bool join_axes(Kernel *k, int buf, int axis, const AccessList *list, Diag
     for (int i = 0; i < t->rank; i++) {
         if (i == axis + 1) continue;
         joined.axis[joined.rank++] = t->axis[i];
+        b->lo[joined.rank - 1] = i == axis ? 0 : b->lo[i]; /* of a joined axis nothing is known */
+        b->hi[joined.rank - 1] = i == axis ? 0 : b->hi[i];
         if (i == axis) joined.axis[joined.rank - 1] = (Axis){t->axis[i + 1].letter, (int32_t)extent, 0, 0};
     }
     Rewrite r = {.k = k, .var = -1, .from = buf, .to = buf, .map = join_subs, .ctx = &axis};

@@ -35,6 +35,23 @@ static bool want_new_name(Parser *p, const char **name) {
 
 static bool parse_body(Parser *p, Stmt **out);
 
+static bool parse_bound(Lexer *l, int64_t *out) {
+    bool minus = lex_take(l, "-");
+    if (!lex_int(l, 0, max_coef, out)) return false;
+    if (minus) *out = -*out;
+    return true;
+}
+
+/* if 1 <= h + kh < 57 */
+static bool parse_guard(Parser *p, Guard **out) {
+    Guard g;
+    if (!parse_bound(p->l, &g.lo) || !lex_want(p->l, "<=") || !parse_affine(p, &g.form) || !lex_want(p->l, "<") ||
+        !parse_bound(p->l, &g.hi))
+        return false;
+    *out = arena_copy(p->arena, &g, sizeof g);
+    return true;
+}
+
 static bool parse_loop(Parser *p, Mark mark, Stmt **out) {
     const char *name;
     int64_t extent, iterations = 1;
@@ -49,11 +66,14 @@ static bool parse_loop(Parser *p, Mark mark, Stmt **out) {
     if (iterations > max_iterations / extent) return lex_fail(p->l, "more than 2^50 iterations");
     if (p->k->n_var == MAX_LOOPS) return lex_fail(p->l, "more than %d loops", MAX_LOOPS);
     int var = kernel_add_var(p->k, name, extent);
+    Guard *guard = NULL;
     p->loop[p->n_loop++] = var;
-    bool ok = parse_body(p, &body);
+    bool ok = (!lex_take(p->l, "if") || parse_guard(p, &guard)) && parse_body(p, &body);
     p->n_loop--;
-    if (ok) *out = stmt_for(p->k, var, mark, body);
-    return ok;
+    if (!ok) return false;
+    *out = stmt_for(p->k, var, mark, body);
+    (*out)->guard = guard;
+    return true;
 }
 
 static bool parse_alloc(Parser *p, BufKind kind, Stmt **out) {
@@ -123,22 +143,7 @@ static bool parse_body(Parser *p, Stmt **out) {
 
 /* ---- the head ---------------------------------------------------------------------------- */
 
-static bool parse_params(Parser *p) {
-    if (!lex_want(p->l, "(")) return false;
-    while (!lex_is(p->l, ")")) {
-        const char *name;
-        Type type;
-        if (p->k->n_buf && !lex_want(p->l, ",")) return false;
-        bool out = lex_take(p->l, "out");
-        if (!out && !lex_take(p->l, "in")) return lex_fail(p->l, "'in' or 'out' expected, '%.80s' found", p->l->text);
-        if (!want_new_name(p, &name) || !lex_want(p->l, ":") || !type_parse(p->l, &type)) return false;
-        if (p->k->n_buf == MAX_NAMES) return lex_fail(p->l, "more than %d buffers", MAX_NAMES);
-        kernel_add_buf(p->k, name, out ? BUF_OUT : BUF_IN, &type);
-    }
-    return lex_want(p->l, ")");
-}
-
-static bool parse_table_value(Lexer *l, float *out) {
+static bool parse_float(Lexer *l, float *out) {
     bool minus = lex_take(l, "-");
     if (l->kind == TOK_INT || l->kind == TOK_FLOAT) {
         *out = strtof(l->text, NULL); /* not through double, which would round twice */
@@ -153,6 +158,42 @@ static bool parse_table_value(Lexer *l, float *out) {
     return !l->failed;
 }
 
+/* halo 0 h<1,1> w<1,1>: what stands at the ends of the axes of an input. */
+static bool parse_halo(Parser *p, Buf *b) {
+    Lexer *l = p->l;
+    if (!lex_take(l, "halo")) return true;
+    if (b->kind != BUF_IN) return lex_fail(l, "only inputs have a halo that is known");
+    if (!parse_float(l, &b->halo)) return false;
+    do {
+        int axis = l->kind == TOK_NAME && !l->text[1] ? type_find(&b->type, l->text[0]) : -1;
+        if (axis < 0) return lex_fail(l, "an axis of '%.80s' expected, '%.80s' found", b->name, l->text);
+        lex_next(l);
+        int64_t lo, hi, extent = b->type.axis[axis].extent;
+        if (!lex_want(l, "<") || !lex_int(l, 0, extent, &lo) || !lex_want(l, ",") || !lex_int(l, 0, extent - lo, &hi) ||
+            !lex_want(l, ">"))
+            return false;
+        b->lo[axis] = (int32_t)lo;
+        b->hi[axis] = (int32_t)hi;
+    } while (l->kind == TOK_NAME);
+    return true;
+}
+
+static bool parse_params(Parser *p) {
+    if (!lex_want(p->l, "(")) return false;
+    while (!lex_is(p->l, ")")) {
+        const char *name;
+        Type type;
+        if (p->k->n_buf && !lex_want(p->l, ",")) return false;
+        bool out = lex_take(p->l, "out");
+        if (!out && !lex_take(p->l, "in")) return lex_fail(p->l, "'in' or 'out' expected, '%.80s' found", p->l->text);
+        if (!want_new_name(p, &name) || !lex_want(p->l, ":") || !type_parse(p->l, &type)) return false;
+        if (p->k->n_buf == MAX_NAMES) return lex_fail(p->l, "more than %d buffers", MAX_NAMES);
+        int buf = kernel_add_buf(p->k, name, out ? BUF_OUT : BUF_IN, &type);
+        if (!parse_halo(p, &p->k->buf[buf])) return false;
+    }
+    return lex_want(p->l, ")");
+}
+
 /* table t0 = { 0.25, 0.5 } */
 static bool parse_table(Parser *p) {
     const char *name;
@@ -161,7 +202,7 @@ static bool parse_table(Parser *p) {
     if (!want_new_name(p, &name) || !lex_want(p->l, "=") || !lex_want(p->l, "{")) return false;
     do {
         if (n == MAX_TABLE) return lex_fail(p->l, "a table of more than 2^24 values");
-        if (!parse_table_value(p->l, &x)) return false;
+        if (!parse_float(p->l, &x)) return false;
         ARENA_PUSH(p->arena, v, n, cap, x);
     } while (lex_take(p->l, ","));
     if (!lex_want(p->l, "}")) return false;

@@ -168,6 +168,13 @@ static void print_store(Printer *p, const Stmt *s) {
     text_add(p->t, ";");
 }
 
+/* if 1 <= h + kh < 57 */
+static void print_guard(Printer *p, const Guard *g) {
+    text_add(p->t, " if %lld <= ", (long long)g->lo);
+    print_affine(p, &g->form);
+    text_add(p->t, " < %lld", (long long)g->hi);
+}
+
 static void print_line(Printer *p, int indent) { text_add(p->t, "\n%*s", indent, ""); }
 
 static void print_list(Printer *p, const Stmt *s, int indent);
@@ -184,8 +191,10 @@ static void print_loops(Printer *p, const Stmt *s, int indent) {
     int n = 0;
     for (;; s = s->body) {
         const Var *v = &p->k->var[s->var];
-        text_add(p->t, "%s%s %s %lld {", n ? " " : "", marks[s->mark], v->name, (long long)v->extent);
+        text_add(p->t, "%s%s %s %lld", n ? " " : "", marks[s->mark], v->name, (long long)v->extent);
         p->depth[s->var] = ++p->n_loops;
+        if (s->guard) print_guard(p, s->guard);
+        text_add(p->t, " {");
         n++;
         if (!is_single(s->body, STMT_FOR)) break;
     }
@@ -243,6 +252,20 @@ static void print_item(Text *t, size_t *line, int indent, bool first, const char
     text_add(t, "%s", item);
 }
 
+/* halo 0 h<1,1> w<1,1> */
+static void print_halo(Text *t, const Buf *b) {
+    bool any = false;
+    for (int i = 0; i < b->type.rank; i++) {
+        if (b->lo[i] == 0 && b->hi[i] == 0) continue;
+        if (!any) {
+            text_add(t, " halo ");
+            text_add_float(t, b->halo);
+        }
+        any = true;
+        text_add(t, " %c<%d,%d>", b->type.axis[i].letter, b->lo[i], b->hi[i]);
+    }
+}
+
 static void print_params(Printer *p) {
     Text *t = p->t;
     size_t line = t->n;
@@ -253,6 +276,7 @@ static void print_params(Printer *p) {
         Text item = {.arena = t->arena};
         text_add(&item, "%s %s : ", b->kind == BUF_OUT ? "out" : "in", b->name);
         type_print(&item, &b->type);
+        print_halo(&item, b);
         print_item(t, &line, indent, i == 0, ",", text_get(&item));
     }
     text_add(t, ")\n");

@@ -169,12 +169,19 @@ static const Expr *expr_rewrite(Rewrite *r, const Expr *e, Memo **memo) {
     return c;
 }
 
+static const Guard *guard_rewrite(Rewrite *r, const Guard *guard) {
+    Guard *c = arena_copy(r->k->arena, guard, sizeof *guard);
+    c->form = affine_subst(r->k->arena, guard->form, r->var, r->by);
+    return c;
+}
+
 Stmt *stmt_rewrite(Rewrite *r, const Stmt *body) {
     Stmt *first = NULL, **link = &first;
     for (; body; body = body->next) {
         Stmt *c = arena_copy(r->k->arena, body, sizeof *body);
         c->next = NULL;
         c->body = stmt_rewrite(r, body->body);
+        if (c->kind == STMT_FOR && c->guard && r->var >= 0) c->guard = guard_rewrite(r, c->guard);
         if (c->kind == STMT_STORE) {
             Memo *memo = NULL;
             c->value = expr_rewrite(r, body->value, &memo);
@@ -195,6 +202,7 @@ Stmt *stmt_fresh(Kernel *k, const Stmt *body) {
             c->var = kernel_add_var(k, k->var[body->var].name, k->var[body->var].extent);
             Rewrite r = {.k = k, .var = body->var, .by = affine_var(k->arena, c->var), .from = -1};
             c->body = stmt_fresh(k, stmt_rewrite(&r, body->body));
+            if (c->guard) c->guard = guard_rewrite(&r, c->guard);
         } else {
             c->body = stmt_fresh(k, body->body);
         }

@@ -209,6 +209,17 @@ static bool check_store(Walk *w, const Stmt *s) {
     return true;
 }
 
+static bool check_guard(Walk *w, const Stmt *s) {
+    const char *name = w->k->var[s->var].name;
+    if (s->mark != MARK_FOR) return verify_fail(w->k, w->d, "loop %s is marked and has a condition", name);
+    if (affine_coef(&s->guard->form, s->var) == 0)
+        return verify_fail(w->k, w->d, "the condition of loop %s does not depend on it", name);
+    w->var_live[s->var] = true;
+    bool live = check_live(w, "the condition", &s->guard->form);
+    w->var_live[s->var] = false;
+    return live;
+}
+
 static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
     if (s->var < 0 || s->var >= w->k->n_var || w->var_seen[s->var])
         return verify_fail(w->k, w->d, "two loops share a variable");
@@ -216,6 +227,7 @@ static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
         if (w->var_live[i] && strcmp(w->k->var[i].name, w->k->var[s->var].name) == 0)
             return verify_fail(w->k, w->d, "loop %s is inside another one of that name", w->k->var[s->var].name);
     if (!s->body) return verify_fail(w->k, w->d, "loop %s is empty", w->k->var[s->var].name);
+    if (s->guard && !check_guard(w, s)) return false;
     if (s->mark == MARK_PAR && !par_may)
         return verify_fail(w->k, w->d,
                            "par loop %s is not outermost: par loops come first, each alone in the one around it",
@@ -230,14 +242,25 @@ static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
     return loops_independent(w->k, s->body, &s->var, 1, w->d);
 }
 
+static bool check_list(Walk *w, const Stmt *s, bool par_may);
+
+/* What a loop with a condition stores it has perhaps not stored, as far as the statements behind it know. */
+static bool check_inside(Walk *w, const Stmt *loop) {
+    size_t n = (size_t)w->k->n_buf * sizeof *w->buf_set;
+    bool *before = loop->guard ? arena_copy(w->k->arena, w->buf_set, n) : NULL;
+    w->var_live[loop->var] = w->var_seen[loop->var] = true;
+    if (!check_list(w, loop->body, loop->mark == MARK_PAR && !loop->body->next)) return false;
+    w->var_live[loop->var] = false;
+    if (before) memcpy(w->buf_set, before, n);
+    return true;
+}
+
 static bool check_list(Walk *w, const Stmt *s, bool par_may) {
     for (; s; s = s->next) {
         switch (s->kind) {
         case STMT_FOR:
             if (!check_loop(w, s, par_may)) return false;
-            w->var_live[s->var] = w->var_seen[s->var] = true;
-            if (!check_list(w, s->body, s->mark == MARK_PAR && !s->body->next)) return false;
-            w->var_live[s->var] = false;
+            if (!check_inside(w, s)) return false;
             break;
         case STMT_ALLOC:
             if (s->buf < w->k->n_param || s->buf >= w->k->n_buf || w->buf_seen[s->buf])
