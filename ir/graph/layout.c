@@ -323,14 +323,19 @@ static void pack_weight(Graph *g, Node *n, int lanes) {
     int64_t o_block = type_block(&n->type, 'c'), c_block = type_block(&n->in[0]->type, 'c');
     if (n->op == OP_DENSE) o_block = out % lanes == 0 ? lanes : out;
     if (in % c_block != 0) c_block = 1;
-    const int32_t *stride = phases_apart(n) ? n->attr.CONVTRANSPOSE.stride.v : NULL;
+    int32_t outside[MAX_AXES] = {0};
+    bool phases = phases_apart(n);
+    for (int i = 2; i < plain.rank; i++) {
+        if (phases) outside[i] = n->attr.CONVTRANSPOSE.stride.v[i - 2];
+        if (n->op == OP_CONV && c_block > 1 && i < plain.rank - 1) outside[i] = plain.axis[i].extent;
+    }
     t.axis[t.rank++] = (Axis){o_block > 1 ? 'O' : 'o', (int32_t)(out / o_block), 0, 0};
     for (int i = 2; i < plain.rank; i++)
-        if (stride && stride[i - 2] > 1) t.axis[t.rank++] = (Axis){plain.axis[i].letter, stride[i - 2], 0, 0};
+        if (outside[i] > 1) t.axis[t.rank++] = (Axis){plain.axis[i].letter, outside[i], 0, 0};
     t.axis[t.rank++] = (Axis){c_block > 1 ? 'C' : 'c', (int32_t)(in / c_block), 0, 0};
     for (int i = 2; i < plain.rank; i++) {
         Axis k = plain.axis[i];
-        if (stride && stride[i - 2] > 1) k = (Axis){(char)(k.letter - 'a' + 'A'), k.extent / stride[i - 2], 0, 0};
+        if (outside[i] > 1) k = (Axis){(char)(k.letter - 'a' + 'A'), k.extent / outside[i], 0, 0};
         t.axis[t.rank++] = k;
     }
     if (c_block > 1) t.axis[t.rank++] = (Axis){'c', (int32_t)c_block, 0, 0};

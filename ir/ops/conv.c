@@ -314,13 +314,13 @@ static void conv_nest(Lower *l, const ConvLower *c) {
     w.v[1] = nest_digits(l, &c_digits, "c", "C", c->in_group, cuts, 2);
     x.v[1] = affine_add(l->a, affine_scale(l->a, g, c->in_group), w.v[1]);
     int keep_c = c_digits.n > 1 ? c_digits.n - 1 : 0;
-    for (int i = 0; i < keep_c; i++) inner.var[inner.n++] = c_digits.var[i];
     for (int i = 0; i < c->spatial; i++) {
+        for (int j = 0; j < keep_c && i == c->spatial - 1; j++) inner.var[inner.n++] = c_digits.var[j];
         w.v[2 + i] = nest_loop(l, &inner, window_name(i, c->spatial), c->kernel.v[i]);
         x.v[2 + i] = affine_add(l->a, at[i], affine_scale(l->a, w.v[2 + i], c->dilation.v[i]));
         if (c->flip) w.v[2 + i] = affine_offset(affine_scale(l->a, w.v[2 + i], -1), c->kernel.v[i] - 1);
     }
-    for (int i = keep_c; i < c_digits.n; i++) inner.var[inner.n++] = c_digits.var[i];
+    for (int i = c->spatial ? keep_c : 0; i < c_digits.n; i++) inner.var[inner.n++] = c_digits.var[i];
 
     Index b = {1, {y.v[1]}};
     const Expr *init = c->bias ? lower_read(l, c->bias, &b) : expr_const(l->a, 0);
