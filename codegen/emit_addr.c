@@ -296,6 +296,19 @@ void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v) {
         store_lanes(e, &m, pointer_at(e, &m, p, i * coef), LLVMBuildExtractElement(e->b, v, lane_index(e, i), ""));
 }
 
+void emit_prefetch(Emit *e, int buf, const Affine *sub) {
+    LLVMTypeRef arg[] = {e->ptr, e->i32, e->i32, e->i32};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->ctx), arg, 4, false);
+    LLVMValueRef fn = LLVMGetNamedFunction(e->module, "llvm.prefetch.p0");
+    if (!fn) fn = LLVMAddFunction(e->module, "llvm.prefetch.p0", type);
+    Memory m = memory_of(e, buf);
+    m.size = 0; /* the address may lie outside */
+    LLVMValueRef p = emit_address(e, &m, emit_linear(e, &e->k->buf[buf].type, sub));
+    LLVMValueRef value[] = {p, LLVMConstInt(e->i32, 0, false), LLVMConstInt(e->i32, 3, false),
+                            LLVMConstInt(e->i32, 1, false)};
+    LLVMBuildCall2(e->b, type, fn, value, 4, "");
+}
+
 LLVMValueRef emit_table(Emit *e, int table, const Affine *x) {
     Memory m = {e->table[table], NULL, DT_F32, e->k->table[table].n};
     return load_memory(e, &m, emit_address(e, &m, x), lane_coef(e, x));

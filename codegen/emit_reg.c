@@ -42,6 +42,7 @@ static void scan_stmts(Emit *e, Scan *s, const Stmt *list) {
         switch (list->kind) {
         case STMT_FOR:
         case STMT_ALLOC: scan_stmts(e, s, list->body); break;
+        case STMT_PREFETCH: break;
         case STMT_STORE:
             if (list->buf == s->buf) scan_access(e, s, list->sub);
             scan_expr(e, s, list->value);

@@ -94,6 +94,7 @@ LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
 /* As they are in memory; take: NULL, or the indirect parts of the subscripts. */
 LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub, const TakeIndex *take);
 void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v);
+void emit_prefetch(Emit *e, int buf, const Affine *sub); /* for reading, into all levels of cache */
 LLVMValueRef emit_affine(Emit *e, const Affine *x); /* its value for lane 0, i64 */
 LLVMValueRef emit_table(Emit *e, int table, const Affine *x);
 const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub);

@@ -150,6 +150,7 @@ bool emit_stmt(Emit *e, const Stmt *s) {
     case STMT_FOR: return emit_loop(e, s);
     case STMT_STORE: return emit_assign(e, s);
     case STMT_ALLOC: return emit_alloc(e, s) && emit_stmts(e, s->body);
+    case STMT_PREFETCH: emit_prefetch(e, s->buf, s->sub); return true;
     }
     return false;
 }

@@ -22,7 +22,7 @@ static int64_t stmt_cost(const Kernel *k, const Stmt *s) {
     for (; s; s = s->next) {
         if (s->kind == STMT_FOR) cost += k->var[s->var].extent * stmt_cost(k, s->body);
         else if (s->kind == STMT_ALLOC) cost += stmt_cost(k, s->body);
-        else cost += 1 + expr_cost(s->value, 0);
+        else if (s->kind == STMT_STORE) cost += 1 + expr_cost(s->value, 0);
     }
     return cost;
 }

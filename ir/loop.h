@@ -89,7 +89,7 @@ typedef enum Mark { MARK_FOR, MARK_PAR, MARK_UNROLL, MARK_VEC } Mark;
 
 typedef enum StoreOp { STORE_SET, STORE_ADD, STORE_MAX } StoreOp; /* =  +=  max= */
 
-typedef enum StmtKind { STMT_FOR, STMT_STORE, STMT_ALLOC } StmtKind;
+typedef enum StmtKind { STMT_FOR, STMT_STORE, STMT_ALLOC, STMT_PREFETCH } StmtKind;
 
 /* Iterations of a loop that are carried out: those with lo <= form < hi. The form has the loop's own variable and none of
  * the loops inside. The others would add nothing (step `clip`), so proofs may take the loop as a whole. */
@@ -100,7 +100,8 @@ typedef struct Guard {
 
 /* A list of statements is linked by `next`. += with a product on top is a multiply-add: one
  * rounding or two as the target says; max= stores max(old, value); both are for f32. = converts to the
- * element type of the target: truncated, saturated, NaN is 0; for bool 1 unless the value is 0. */
+ * element type of the target: truncated, saturated, NaN is 0; for bool 1 unless the value is 0. A prefetch does nothing: it
+ * names an element whose cache line is wanted soon, and that may lie outside its buffer. */
 typedef struct Stmt {
     StmtKind kind;
     struct Stmt *next;
@@ -108,8 +109,8 @@ typedef struct Stmt {
     int var;           /* FOR: its variable, 0 … extent−1; every loop has a variable of its own */
     Mark mark;         /* FOR */
     const Guard *guard; /* FOR; NULL: all iterations */
-    int buf;           /* STORE: target; ALLOC: the REG or SCRATCH buffer that lives in `body` */
-    const Affine *sub; /* STORE: one a buffer axis */
+    int buf;           /* STORE: target; ALLOC: the REG or SCRATCH buffer that lives in `body`; PREFETCH: a parameter */
+    const Affine *sub; /* STORE, PREFETCH: one a buffer axis */
     StoreOp op;        /* STORE */
     const Expr *value; /* STORE */
 } Stmt;
@@ -181,8 +182,9 @@ Affine affine_linear(Arena *a, const Type *type, const Affine *sub);
 
 Stmt *stmt_for(Kernel *k, int var, Mark mark, Stmt *body);
 Stmt *stmt_store(Kernel *k, int buf, const Affine *sub, StoreOp op, const Expr *value); /* copies sub */
+Stmt *stmt_prefetch(Kernel *k, int buf, const Affine *sub); /* copies sub */
 Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body);
-bool stmts_guarded(const Stmt *list); /* a loop in it has a condition */
+bool stmts_late(const Stmt *list); /* a loop in it has a condition, or there is a prefetch */
 Stmt *stmt_append(Stmt *list, Stmt *more); /* either may be NULL */
 const Expr *expr_const(Arena *a, float v);
 const Expr *expr_load(Kernel *k, int buf, const Affine *sub); /* copies sub */

@@ -308,6 +308,37 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     return unroll;
 }
 
+/* The longest loop of the reduction but for the innermost, which has the body: blocks of channels. */
+static int longest_reduction(const Choice *c, const Path *p) {
+    int best = -1;
+    for (int i = 1; i + 1 < p->n; i++) {
+        int var = p->var[i];
+        if (is_reduction(c, p, i) && extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
+            (best < 0 || choice_extent(c, var) > choice_extent(c, best)))
+            best = var;
+    }
+    return best;
+}
+
+/* Bytes of the box that a load of this expression goes through, the largest of several. */
+static int64_t load_bytes(const Choice *c, const Expr *e) {
+    int64_t most = 0;
+    if (e->kind == EXPR_LOAD) {
+        const Type *t = &c->k->buf[e->buf].type;
+        most = (int64_t)dtype_bytes(t->dtype);
+        for (int i = 0; i < t->rank; i++) {
+            int64_t lo, hi;
+            affine_range(c->k, &e->sub[i], &lo, &hi);
+            most *= hi - lo + 1;
+        }
+    }
+    for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) {
+        int64_t one = load_bytes(c, e->arg[i]);
+        if (one > most) most = one;
+    }
+    return most;
+}
+
 /* ---- the halo -------------------------------------------------------------------------------------------- */
 
 /* The share of this reduction loop's iterations that meet nothing but the halo along an axis of x; 0 where a loop of the tile
@@ -356,26 +387,52 @@ static void clip_windows(Choice *c, const Path *p, const TileChoice *t, const ch
     if (left < 1) text_add(&c->reason, "; %.1f %% of the window in the halo, left out", 100 * (1 - left));
 }
 
-/* ---- strips ------------------------------------------------------------------------------------------- */
+/* ---- what is fetched ahead ------------------------------------------------------------------------------- */
 
-/* Bytes of the box that a load of this expression goes through, the largest of several. */
-static int64_t load_bytes(const Choice *c, const Expr *e) {
-    int64_t most = 0;
-    if (e->kind == EXPR_LOAD) {
-        const Type *t = &c->k->buf[e->buf].type;
-        most = (int64_t)dtype_bytes(t->dtype);
-        for (int i = 0; i < t->rank; i++) {
-            int64_t lo, hi;
-            affine_range(c->k, &e->sub[i], &lo, &hi);
-            most *= hi - lo + 1;
+enum { MOST_FETCHED = 16 }; /* lines in an iteration */
+
+/* Elements that a load goes through while the tile and the reduction loops inside `loop` move: a box. */
+static int64_t box_inside(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, int loop) {
+    int64_t all = 1;
+    for (int axis = 0; axis < c->k->buf[x->buf].type.rank; axis++) {
+        int64_t extent = 1;
+        bool inside = false;
+        for (int i = 0; i < p->n; i++) {
+            int var = p->var[i];
+            int64_t n = 1, step = llabs(affine_coef(&x->sub[axis], var));
+            if (var == t->position) n = t->n_position;
+            else if (var == t->many) n = t->n_many;
+            else if (var == t->vec) n = t->vec_split ? t->vec_split : t->vec_extent;
+            else if (inside && is_reduction(c, p, i)) n = choice_extent(c, var);
+            inside |= var == loop;
+            extent += step * (n - 1);
         }
+        all *= extent;
     }
-    for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) {
-        int64_t one = load_bytes(c, e->arg[i]);
-        if (one > most) most = one;
-    }
-    return most;
+    return all;
 }
+
+static const Expr *load_of(const Choice *c, const Expr *e) {
+    (void)c;
+    return e->kind == EXPR_LOAD && !e->take ? e : NULL;
+}
+
+/* x of the next tile, a little in each iteration of the reduction over channels: rows of blocked channels are as many streams, which no
+ * prefetcher follows. */
+static void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const OuterList *list) {
+    const Expr *e = p->store->value;
+    int loop = longest_reduction(c, p);
+    const Outer *last = &list->v[list->n - 1];
+    if (loop < 0 || t->position < 0 || last->var != t->position || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
+    bool first = loads_follow(c, e->arg[0], t->position, false);
+    const Expr *x = load_of(c, e->arg[!first]);
+    if (!x || !loads_follow(c, x, loop, false)) return;
+    int64_t lines = box_inside(c, p, t, x, loop) * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype) / 64;
+    if (lines > MOST_FETCHED || load_bytes(c, x) < c->t->l1_bytes) return;
+    choice_step(c, "prefetch %s at %s in %s", c->k->buf[x->buf].name, last->name, loop_whole(c, t, loop).outer);
+}
+
+/* ---- strips ------------------------------------------------------------------------------------------- */
 
 /* Loops that one operand moves with and the other does not: positions, of x, and output channels, of w. */
 static bool follows_x_alone(const Choice *c, const Expr *x, const Expr *w, int var) {
@@ -403,7 +460,7 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
     return m;
 }
 
-/* The outermost loop over positions is cut into strips, or the outermost of the reduction into chunks. */
+/* The outermost loop over positions is cut into strips, or the longest of the reduction into chunks. */
 static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     const Expr *e = p->store->value;
     t->strip = t->chunk = -1;
@@ -411,15 +468,17 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     bool first = loads_follow(c, e->arg[0], t->many, false);
     const Expr *x = e->arg[first], *w = e->arg[!first];
     Traffic m = tile_traffic(c, p, t, x, w);
+    int chunk = longest_reduction(c, p);
     for (int i = 1; i < p->n && t->strip < 0 && t->chunk < 0; i++) {
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
-        if (!extents_agree(c, c->k->body, choice_name(c, var), extent)) continue;
         if (is_reduction(c, p, i)) {
-            t->n_chunk = chunk_choose(c, &m, extent);
-            if (t->n_chunk) t->chunk = var;
+            if (chunk < 0) return;
+            t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk));
+            if (t->n_chunk) t->chunk = chunk;
             return;
         }
+        if (!extents_agree(c, c->k->body, choice_name(c, var), extent)) continue;
         if (var == t->many || var == t->vec || !follows_x_alone(c, x, w, var)) continue;
         t->n_strip = strip_choose(c, &m, extent, var == t->position ? t->n_position : 1);
         if (!t->n_strip && var == t->position)
@@ -456,6 +515,7 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
     clip_windows(c, p, &t, unroll);
+    fetch_ahead(c, p, &t, &list);
     par_outside(c, p, &t, &list);
     if (unroll) choice_step(c, "unroll %s", unroll);
     if (many.inner) choice_step(c, "unroll %s", many.inner);

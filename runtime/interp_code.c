@@ -324,6 +324,7 @@ static bool compile_node(Run *r, const Stmt *s, Node *node, Diag *d) {
 Node *interp_compile(Run *r, const Stmt *s, Diag *d) {
     Node *first = NULL, **end = &first;
     for (; s; s = s->next) {
+        if (s->kind == STMT_PREFETCH) continue;
         *end = ARENA_NEW(r->arena, Node);
         if (!compile_node(r, s, *end, d)) return NULL;
         end = &(*end)->next;

@@ -190,12 +190,19 @@ static void store(Walker *w, const Stmt *s) {
     else *to = *to > v ? *to : v;
 }
 
+static bool passes(const Walker *w, const Guard *g) {
+    int64_t at = affine_value(w, &g->form);
+    return g->lo <= at && at < g->hi;
+}
+
 static void walk(Walker *w, const Stmt *s) {
     for (; s; s = s->next) {
         switch (s->kind) {
         case STMT_FOR:
-            for (w->var[s->var] = 0; w->var[s->var] < w->k->var[s->var].extent; w->var[s->var]++) walk(w, s->body);
+            for (w->var[s->var] = 0; w->var[s->var] < w->k->var[s->var].extent; w->var[s->var]++)
+                if (!s->guard || passes(w, s->guard)) walk(w, s->body);
             break;
+        case STMT_PREFETCH: break;
         case STMT_STORE: store(w, s); break;
         case STMT_ALLOC: {
             int64_t n = type_memory_elements(&w->k->buf[s->buf].type);

@@ -86,15 +86,21 @@ Stmt *stmt_store(Kernel *k, int buf, const Affine *sub, StoreOp op, const Expr *
     return s;
 }
 
+Stmt *stmt_prefetch(Kernel *k, int buf, const Affine *sub) {
+    Stmt *s = ARENA_NEW(k->arena, Stmt);
+    *s = (Stmt){.kind = STMT_PREFETCH, .buf = buf, .sub = subs_copy(k, buf, sub)};
+    return s;
+}
+
 Stmt *stmt_alloc(Kernel *k, int buf, Stmt *body) {
     Stmt *s = ARENA_NEW(k->arena, Stmt);
     *s = (Stmt){.kind = STMT_ALLOC, .buf = buf, .body = body};
     return s;
 }
 
-bool stmts_guarded(const Stmt *list) {
+bool stmts_late(const Stmt *list) {
     for (; list; list = list->next)
-        if ((list->kind == STMT_FOR && list->guard) || stmts_guarded(list->body)) return true;
+        if (list->kind == STMT_PREFETCH || (list->kind == STMT_FOR && list->guard) || stmts_late(list->body)) return true;
     return false;
 }
 

@@ -48,6 +48,7 @@ static bool store_guard(Kernel *k, const Stmt *loop, const bool *inside, const S
 /* All stores in the list give the same condition. */
 static bool list_guard(Kernel *k, const Stmt *loop, const bool *inside, const Stmt *s, Guard *g, bool *any, Diag *d) {
     for (; s; s = s->next) {
+        if (s->kind == STMT_PREFETCH) continue;
         if (s->kind == STMT_ALLOC) return diag_fail(d, DIAG_SPEC, "%s lives inside the loop", k->buf[s->buf].name);
         if (s->kind == STMT_FOR) {
             if (!list_guard(k, loop, inside, s->body, g, any, d)) return false;
@@ -80,8 +81,14 @@ static Stmt *clip_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     return loop;
 }
 
+static bool has_guard(const Stmt *list) {
+    for (; list; list = list->next)
+        if ((list->kind == STMT_FOR && list->guard) || has_guard(list->body)) return true;
+    return false;
+}
+
 bool step_clip(Kernel *k, Lexer *l, Diag *d) {
     const char *name;
     if (!lex_name(l, &name) || !loops_replace(k, name, clip_loop, NULL, d)) return false;
-    return stmts_guarded(k->body) || diag_fail(d, DIAG_SPEC, "loop %s meets no halo", name);
+    return has_guard(k->body) || diag_fail(d, DIAG_SPEC, "loop %s meets no halo", name);
 }

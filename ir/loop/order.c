@@ -59,6 +59,7 @@ static bool leaves_collect(Kernel *k, const Stmt *s, Leaf *path, LeafList *out, 
             if (!leaves_collect(k, s->body, path, out, d)) return false;
             path->depth--;
             break;
+        case STMT_PREFETCH: break; /* not before this step */
         case STMT_ALLOC:
             return diag_fail(d, DIAG_SPEC, "%s is staged already: order comes before stage", k->buf[s->buf].name);
         }

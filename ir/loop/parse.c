@@ -110,6 +110,17 @@ static bool parse_store(Parser *p, const char *name, Stmt **out) {
     return true;
 }
 
+static bool parse_prefetch(Parser *p, Stmt **out) {
+    const char *name;
+    if (!lex_name(p->l, &name)) return false;
+    int buf = parse_find_buf(p, name);
+    if (buf < 0 || buf >= p->k->n_param) return lex_fail(p->l, "no parameter '%.80s' here", name);
+    const Affine *sub = parse_subs(p, name, p->k->buf[buf].type.rank, NULL);
+    if (!sub || !lex_want(p->l, ";")) return false;
+    *out = stmt_prefetch(p->k, buf, sub);
+    return true;
+}
+
 /* No word is reserved: a name before '[' is a buffer. */
 static bool parse_stmt(Parser *p, Stmt **out) {
     static const struct {
@@ -124,6 +135,7 @@ static bool parse_stmt(Parser *p, Stmt **out) {
         if (strcmp(word, loops[i].word) == 0) return parse_loop(p, loops[i].mark, out);
     if (strcmp(word, "reg") == 0) return parse_alloc(p, BUF_REG, out);
     if (strcmp(word, "scratch") == 0) return parse_alloc(p, BUF_SCRATCH, out);
+    if (strcmp(word, "prefetch") == 0) return parse_prefetch(p, out);
     return lex_fail(p->l, "a statement expected, '%.80s' found", word);
 }
 

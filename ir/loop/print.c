@@ -226,6 +226,12 @@ static void print_alloc(Printer *p, const Stmt *s, int indent) {
     text_add(p->t, "}");
 }
 
+static void print_prefetch(Printer *p, const Stmt *s) {
+    text_add(p->t, "prefetch ");
+    print_access(p, p->k->buf[s->buf].name, s->sub, NULL, p->k->buf[s->buf].type.rank);
+    text_add(p->t, ";");
+}
+
 static void print_list(Printer *p, const Stmt *s, int indent) {
     for (; s; s = s->next) {
         print_line(p, indent);
@@ -233,6 +239,7 @@ static void print_list(Printer *p, const Stmt *s, int indent) {
         case STMT_FOR: print_loops(p, s, indent); break;
         case STMT_STORE: print_store(p, s); break;
         case STMT_ALLOC: print_alloc(p, s, indent); break;
+        case STMT_PREFETCH: print_prefetch(p, s); break;
         }
     }
 }

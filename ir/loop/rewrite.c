@@ -182,6 +182,7 @@ Stmt *stmt_rewrite(Rewrite *r, const Stmt *body) {
         c->next = NULL;
         c->body = stmt_rewrite(r, body->body);
         if (c->kind == STMT_FOR && c->guard && r->var >= 0) c->guard = guard_rewrite(r, c->guard);
+        if (c->kind == STMT_PREFETCH) c->sub = subs_rewrite(r, NULL, body->sub, r->k->buf[body->buf].type.rank);
         if (c->kind == STMT_STORE) {
             Memo *memo = NULL;
             c->value = expr_rewrite(r, body->value, &memo);

@@ -82,6 +82,7 @@ bool step_drop(Kernel *k, Lexer *l, Diag *d);
 bool step_order(Kernel *k, Lexer *l, Diag *d);
 bool step_stage(Kernel *k, Lexer *l, Diag *d);
 bool step_clip(Kernel *k, Lexer *l, Diag *d);
+bool step_prefetch(Kernel *k, Lexer *l, Diag *d);
 bool step_rfactor(Kernel *k, Lexer *l, Diag *d);
 bool step_par(Kernel *k, Lexer *l, Diag *d);
 bool step_unroll(Kernel *k, Lexer *l, Diag *d);

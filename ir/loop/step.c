@@ -7,12 +7,12 @@
 static const struct {
     const char *name;
     bool (*apply)(Kernel *, Lexer *, Diag *);
-    bool before_clip; /* it makes new loops */
+    bool early; /* it makes new loops: before conditions and prefetches are there */
 } steps[] = {
-    {"split", step_split, true},     {"fuse", step_fuse, true},    {"drop", step_drop, false},
-    {"order", step_order, true},     {"stage", step_stage, false}, {"clip", step_clip, false},
-    {"rfactor", step_rfactor, true}, {"par", step_par, false},     {"unroll", step_unroll, false},
-    {"vec", step_vec, false},
+    {"split", step_split, true},        {"fuse", step_fuse, true},       {"drop", step_drop, false},
+    {"order", step_order, true},        {"stage", step_stage, false},    {"clip", step_clip, false},
+    {"prefetch", step_prefetch, false}, {"rfactor", step_rfactor, true}, {"par", step_par, false},
+    {"unroll", step_unroll, false},     {"vec", step_vec, false},
 };
 
 /* A split with a rest makes two of each statement in the loop, so a chain of them could make millions. */
@@ -34,14 +34,14 @@ static bool step_apply(Kernel *k, Lexer *l, Diag *d) {
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         names[i] = steps[i].name;
         if (!lex_take(l, steps[i].name)) continue;
-        if (steps[i].before_clip && stmts_guarded(k->body))
-            return diag_fail(d, DIAG_SPEC, "%s comes before clip", steps[i].name);
+        if (steps[i].early && stmts_late(k->body))
+            return diag_fail(d, DIAG_SPEC, "%s comes before clip and prefetch", steps[i].name);
         return steps[i].apply(k, l, d) && !l->failed && small_enough(k, d) && kernel_verify(k, d);
     }
     const char *near = l->kind == TOK_NAME ? text_nearest(l->text, names, COUNT_OF(names)) : NULL;
     if (near) return diag_fail(d, DIAG_SPEC, "no such step; did you mean %s?", near);
     return diag_fail(d, DIAG_SPEC,
-                     "no such step (the steps are split fuse drop order stage clip rfactor par unroll vec)");
+                     "no such step (the steps are split fuse drop order stage clip prefetch rfactor par unroll vec)");
 }
 
 /* The text of one step, up to the ';', without the blanks around it. */

@@ -275,6 +275,11 @@ static bool check_list(Walk *w, const Stmt *s, bool par_may) {
         case STMT_STORE:
             if (!check_store(w, s)) return false;
             break;
+        case STMT_PREFETCH:
+            if (s->buf < 0 || s->buf >= w->k->n_param) return verify_fail(w->k, w->d, "a prefetch of no parameter");
+            for (int i = 0; i < w->k->buf[s->buf].type.rank; i++)
+                if (!check_live(w, "a prefetch", &s->sub[i])) return false;
+            break;
         }
     }
     return true;
