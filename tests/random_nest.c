@@ -81,6 +81,12 @@ static const char *random_table(Maker *m, int n) {
 
 /* ---- nests ------------------------------------------------------------------------------- */
 
+/* A halo along some axis of x, or none. */
+static const char *random_halo(Maker *m, int h, int w) {
+    int lo = pick(m, 0, 1), hi = h > lo ? pick(m, 0, 1) : 0, left = pick(m, 0, w > 2 ? 2 : 0);
+    return pick(m, 0, 1) ? arena_printf(m->a, " halo 0 h<%d,%d> w<%d,0>", lo, hi, left) : "";
+}
+
 static void make_conv(Maker *m) {
     int p = m->piece, big = m->small ? 2 : 1;
     int o = pick(m, 0, 2) ? pick(m, 1, 8) : 32 / big, c = pick(m, 1, 8 / big), h = pick(m, 1, 6),
@@ -89,8 +95,9 @@ static void make_conv(Maker *m) {
     bool depthwise = pick(m, 0, 3) == 0;
     if (depthwise) c = 1;
     const char *channel = depthwise ? "o" : "c";
-    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d]", p, depthwise ? o : c,
-                              stride * (h - 1) + dilation * (kh - 1) + 1, stride * (w - 1) + dilation * (kw - 1) + 1));
+    int rows = stride * (h - 1) + dilation * (kh - 1) + 1, columns = stride * (w - 1) + dilation * (kw - 1) + 1;
+    add_param(m, arena_printf(m->a, "in x%d : f32[c%d h%d w%d]%s", p, depthwise ? o : c, rows, columns,
+                              random_halo(m, rows, columns)));
     add_param(m, arena_printf(m->a, "in w%d : f32[o%d c%d h%d w%d], in b%d : f32[o%d], out y%d : f32[o%d h%d w%d]", p,
                               o, c, kh, kw, p, o, p, o, h, w));
     const char *y = arena_printf(m->a, "y%d[o, h, w]", p), *tail = random_tail(m, y);
@@ -265,6 +272,18 @@ static void random_element(DType t, void *v, int64_t at, uint64_t *seed) {
     }
 }
 
+static void fill_halo(const Buf *b, void *v) {
+    for (int64_t e = 0; e < type_memory_elements(&b->type); e++) {
+        bool inside = true;
+        int64_t rest = e;
+        for (int i = b->type.rank - 1; i >= 0; rest /= b->type.axis[i--].extent) {
+            int64_t at = rest % b->type.axis[i].extent;
+            inside &= at >= b->lo[i] && at < b->type.axis[i].extent - b->hi[i];
+        }
+        if (!inside) ((float *)v)[e] = b->halo;
+    }
+}
+
 void **random_buffers(const Kernel *k, uint64_t *seed) {
     void **buf = mem_alloc(sizeof *buf * (size_t)k->n_param);
     for (int i = 0; i < k->n_param; i++) {
@@ -272,6 +291,7 @@ void **random_buffers(const Kernel *k, uint64_t *seed) {
         if (k->buf[i].kind != BUF_IN) continue;
         for (int64_t j = 0; j < type_memory_elements(&k->buf[i].type); j++)
             random_element(k->buf[i].type.dtype, buf[i], j, seed);
+        fill_halo(&k->buf[i], buf[i]);
     }
     return buf;
 }

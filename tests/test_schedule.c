@@ -54,7 +54,7 @@ static const char *random_fuse(Arena *a, const Kernel *k, int number, uint64_t *
 
 static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *seed) {
     const char *var = random_var(k, seed);
-    switch (random_in(seed, 0, 9)) {
+    switch (random_in(seed, 0, 11)) {
     case 0:
     case 1: return arena_printf(a, "split %s %d -> s%d t%d", var, random_in(seed, 1, 9), number, number);
     case 2: return random_order(a, k, seed);
@@ -64,6 +64,10 @@ static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *
     case 6: return arena_printf(a, "unroll %s", var);
     case 7: return random_fuse(a, k, number, seed);
     case 8: return arena_printf(a, "drop %s", var);
+    case 9: return arena_printf(a, "clip %s", var);
+    case 10:
+        return arena_printf(a, "prefetch %s at %s in %s", k->buf[random_in(seed, 0, k->n_buf - 1)].name, var,
+                            random_var(k, seed));
     default: return arena_printf(a, "vec %s", var);
     }
 }
