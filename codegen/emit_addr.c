@@ -7,6 +7,8 @@
  * as displacements in the instructions. */
 #include "codegen/emit_state.h"
 
+#include <string.h>
+
 static unsigned memo_slot(const Memo *m, const void *key) {
     return (unsigned)(((uintptr_t)key >> 4) * 0x9E3779B97F4A7C15u >> 32) & (m->cap - 1);
 }
@@ -74,6 +76,25 @@ const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub) {
     return &known->x;
 }
 
+/* The same pointer, of which LLVM knows nothing. Without it loop strength reduction sees through all levels of a nest and may
+ * give each load of a tile a pointer of its own, twenty of them on the stack: a 3x3 convolution with a 2x5 tile, 16 channels at
+ * a time, ran at 70 % of the peak instead of 95 %. */
+static LLVMValueRef hide_pointer(Emit *e, LLVMValueRef p) {
+    LLVMTypeRef type = LLVMFunctionType(e->ptr, &e->ptr, 1, false);
+    LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef call = LLVMBuildCall2(e->b, type, same, &p, 1, "");
+    static const char *const pure[] = {"nounwind", "willreturn"};
+    for (size_t i = 0; i < COUNT_OF(pure); i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i]));
+        LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                 LLVMCreateEnumAttribute(e->ctx, kind, 0));
+    }
+    unsigned memory = LLVMGetEnumAttributeKindForName("memory", 6); /* none */
+    LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                             LLVMCreateEnumAttribute(e->ctx, memory, 0));
+    return call;
+}
+
 /* v·coef added to base (a pointer to elements of this type; NULL: an i64 sum), put where v is set. */
 static LLVMValueRef add_term(Emit *e, LLVMValueRef base, LLVMTypeRef element, const VarNow *var, int64_t coef,
                              bool inbounds) {
@@ -86,6 +107,7 @@ static LLVMValueRef add_term(Emit *e, LLVMValueRef base, LLVMTypeRef element, co
     LLVMValueRef x = coef == 1 ? var->v : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
     if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, element, base, &x, 1, "");
     else if (base) x = LLVMBuildGEP2(e->b, element, base, &x, 1, "");
+    if (base && var->outer) x = hide_pointer(e, x);
     LLVMPositionBuilderAtEnd(e->b, here);
     GepRow row = {base, var->v, x, coef};
     ARENA_PUSH(e->a, e->gep, e->n_gep, e->cap_gep, row);

@@ -21,6 +21,7 @@ typedef struct VarNow {
     LLVMValueRef ready; /* the branch before which everything computed from v alone is put */
     int depth;          /* its place among the open loops, outermost first */
     Mark mark;
+    bool outer; /* there are rolled loops inside its loop */
 } VarNow;
 
 /* A register tile is a set of slots, each a vector that LLVM's mem2reg turns into a value. */

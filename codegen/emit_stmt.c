@@ -66,6 +66,14 @@ static void emit_range(Emit *e, const Stmt *s, LLVMValueRef *first, LLVMValueRef
     *end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, *end, all, ""), *end, all, "");
 }
 
+static bool has_rolled(const Emit *e, const Stmt *list) {
+    for (; list; list = list->next) {
+        bool rolled = list->kind == STMT_FOR && list->mark == MARK_FOR && e->k->var[list->var].extent > 1;
+        if (rolled || has_rolled(e, list->body)) return true;
+    }
+    return false;
+}
+
 static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
     if (e->depth + 1 >= MAX_TERMS)
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
@@ -84,6 +92,7 @@ static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
     VarNow *var = &e->var[s->var];
     var->known = false;
+    var->outer = has_rolled(e, s->body);
     var->v = phi;
     var->ready = LLVMBuildBr(e->b, body);
     var->depth = ++e->depth;

@@ -129,6 +129,7 @@ static bool emit_nest(Emit *e, const Stmt *nest, int64_t first, int64_t tasks) {
     const Stmt *s = nest;
     for (int i = 0; i < n; i++, s = s->body) {
         e->var[vars[i]].ready = ready;
+        e->var[vars[i]].outer = true;
         e->var[vars[i]].depth = ++e->depth;
     }
     LLVMPositionBuilderAtEnd(e->b, body);

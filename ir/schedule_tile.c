@@ -412,11 +412,6 @@ static int64_t box_inside(const Choice *c, const Path *p, const TileChoice *t, c
     return all;
 }
 
-static const Expr *load_of(const Choice *c, const Expr *e) {
-    (void)c;
-    return e->kind == EXPR_LOAD && !e->take ? e : NULL;
-}
-
 /* x of the next tile, a little in each iteration of the reduction over channels: rows of blocked channels are as many streams, which no
  * prefetcher follows. */
 static void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const OuterList *list) {
@@ -425,10 +420,12 @@ static void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const Out
     const Outer *last = &list->v[list->n - 1];
     if (loop < 0 || t->position < 0 || last->var != t->position || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
     bool first = loads_follow(c, e->arg[0], t->position, false);
-    const Expr *x = load_of(c, e->arg[!first]);
-    if (!x || !loads_follow(c, x, loop, false)) return;
+    const Expr *x = e->arg[!first];
+    if (x->kind != EXPR_LOAD || x->take || !loads_follow(c, x, loop, false)) return;
     int64_t lines = box_inside(c, p, t, x, loop) * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype) / 64;
-    if (lines > MOST_FETCHED || load_bytes(c, x) < c->t->l1_bytes) return;
+    Affine at = affine_linear(c->a, &c->k->buf[x->buf].type, x->sub);
+    int64_t step = affine_coef(&at, t->position) * t->n_position * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype);
+    if (step < 64 || lines > MOST_FETCHED || load_bytes(c, x) < c->t->l1_bytes) return;
     choice_step(c, "prefetch %s at %s in %s", c->k->buf[x->buf].name, last->name, loop_whole(c, t, loop).outer);
 }
 

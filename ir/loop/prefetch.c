@@ -20,7 +20,7 @@ typedef struct Ahead {
     int buf;
     int outer_var; /* of the outer loop around, −1 outside */
     int between[MOST_BETWEEN], n_between;
-    int count;
+    bool seen, found; /* such loops, and lines to fetch in one of them */
 } Ahead;
 
 /* Sorted line numbers, each once. */
@@ -111,7 +111,6 @@ static bool fetch_lines(Kernel *k, const Ahead *p, const Tile *tile, Stmt **out,
         if (n) *out = stmt_append(*out, fetch_run(k, p, tile, then.v[i] - base, n, &total));
         i += n ? n : 1;
     }
-    if (total == 0) return diag_fail(d, DIAG_SPEC, "loop %s goes to no new line of %s", p->outer, b->name);
     return total <= MOST_LINES ||
            diag_fail(d, DIAG_SPEC, "%d lines of %s would be fetched in an iteration of loop %s, at most %d are", total,
                      b->name, p->inner, MOST_LINES);
@@ -128,8 +127,10 @@ static bool fetch_in(Kernel *k, Ahead *p, Stmt *loop, Diag *d) {
                              k->buf[p->buf].name);
     Stmt *fetches = NULL;
     if (!tile_of(k, loop->body, &list, p->buf, &tile, d) || !fetch_lines(k, p, &tile, &fetches, d)) return false;
+    p->seen = true;
+    if (!fetches) return true; /* a rest of few elements may lie in one line with the next */
     loop->body = stmt_append(fetches, loop->body);
-    p->count++;
+    p->found = true;
     return true;
 }
 
@@ -169,6 +170,6 @@ bool step_prefetch(Kernel *k, Lexer *l, Diag *d) {
         if (strcmp(k->buf[i].name, name) == 0) p.buf = i;
     if (p.buf < 0) return diag_fail(d, DIAG_SPEC, "no parameter named %s", name);
     if (!walk(k, &p, k->body, d)) return false;
-    return p.count > 0 ||
-           diag_fail(d, DIAG_SPEC, "%s is not used in a loop %s inside a loop %s", name, p.inner, p.outer);
+    if (p.seen && !p.found) return diag_fail(d, DIAG_SPEC, "loop %s goes to no new line of %s", p.outer, name);
+    return p.found || diag_fail(d, DIAG_SPEC, "%s is not used in a loop %s inside a loop %s", name, p.inner, p.outer);
 }
