@@ -1,5 +1,5 @@
 /* Kernels to callable functions: equal ones once, from the cache or compiled by several threads,
- * linked into the process by LLVM's JIT. */
+ * linked into the process. LLVM is loaded when there is one to compile. */
 #ifndef LUNETTE_CODEGEN_COMPILE_H
 #define LUNETTE_CODEGEN_COMPILE_H
 
@@ -13,8 +13,7 @@ typedef struct CodeOptions {
 
 typedef struct CodeStats {
     int kernels, distinct, compiled, cached; /* distinct = compiled + cached */
-    double seconds;                          /* all of code_open … */
-    double link_seconds;                     /* … and its last part, in the JIT */
+    double seconds;                          /* all of code_open */
     int64_t object_bytes;
     char cache_note[256]; /* why there is no cache; "" if there is, or none was wanted */
 } CodeStats;
