@@ -37,6 +37,7 @@ typedef struct Work {
     Cache *cache;
     const CodeOptions *options;
     atomic_int next; /* unit to take */
+    atomic_int left; /* units that are not compiled yet */
     atomic_bool failed;
     pthread_mutex_t lock; /* of diag */
     Diag *diag;
@@ -67,7 +68,8 @@ static bool compile_unit(Work *w, Unit *u, Machine *m, Diag *d) {
     return good;
 }
 
-/* Takes units until there are none. The target machine is made for the first that needs it. */
+/* Takes units until there are none, and other work while others compile. The target machine is made for the first unit
+ * that needs it. */
 static void *work_compile(void *arg) {
     Work *w = arg;
     Machine *m = NULL;
@@ -80,8 +82,11 @@ static void *work_compile(void *arg) {
             work_fail(w, &d);
             break;
         }
+        atomic_fetch_sub(&w->left, 1);
     }
     machine_close(m);
+    const CodeOptions *o = w->options;
+    while (o->idle && !atomic_load(&w->failed) && atomic_load(&w->left) > 0 && o->idle(o->idle_ctx)) {}
     return NULL;
 }
 
@@ -90,7 +95,8 @@ static bool compile_all(Work *w) {
     pthread_t id[MAX_THREADS];
     pthread_attr_t attr;
     int n = 0, units = w->lib->stats.compiled, threads = w->options->threads;
-    if (threads > units) threads = units;
+    if (threads > units && (!w->options->idle || units == 0)) threads = units;
+    atomic_store(&w->left, units);
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     if (threads > 1 && pthread_attr_init(&attr) == 0) {
         pthread_attr_setstacksize(&attr, STACK);

@@ -9,6 +9,10 @@ typedef struct CodeOptions {
     int threads;           /* that compile; < 1 is 1 */
     const char *cache_dir; /* NULL: no cache */
     bool perf_map;         /* names the code in /tmp/perf-PID.map */
+    /* Other work for threads that find no kernel left while others still compile, or NULL: a piece of it a call, false
+     * when none is left. Called by several threads at a time, and not at all when nothing is compiled. */
+    bool (*idle)(void *ctx);
+    void *idle_ctx;
 } CodeOptions;
 
 typedef struct CodeStats {
