@@ -23,6 +23,7 @@ typedef struct ModelKernel {
     Lowered plain;      /* as lowered, before its schedule */
     Kernel *kernel;     /* scheduled: what is compiled */
     const char *reason; /* of the schedule; "given in the spec" when it was */
+    const char *nest;   /* nameless text of the plain kernel, where the schedule is the model's; NULL elsewhere */
 } ModelKernel;
 
 /* Sees the graph after each pass (`after` NULL and once before the first: as written). */
