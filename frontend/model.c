@@ -111,7 +111,8 @@ static void choose_schedule(LunetteModel *m, ModelKernel *k) {
     Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
     k->reason = s.reason;
     /* The model promises speed, not that every nest has the form it knows: such a kernel runs as lowered. */
-    if (!kernel_schedule(k->kernel, s.steps, NULL, &why)) k->reason = arena_printf(m->arena, "as lowered, for %s", why.text);
+    if (!kernel_schedule(k->kernel, s.steps, NULL, &why))
+        k->reason = arena_printf(m->arena, "as lowered, for %s", why.text);
 }
 
 static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, ScheduleList *file, Diag *d) {
