@@ -1,7 +1,6 @@
 #include "codegen/compile.h"
 #include "codegen/cache.h"
-#include "codegen/elf.h"
-#include "codegen/jit.h"
+#include "codegen/link.h"
 #include "codegen/target.h"
 
 #include <pthread.h>
@@ -18,8 +17,8 @@ typedef struct Unit {
     const Kernel *kernel;
     CacheKey key;
     char symbol[SYMBOL]; /* "k_" and the key: the same in every process, as the cache wants */
-    void *bytes;
-    size_t n;
+    ElfImage image;      /* until it is linked */
+    size_t object_bytes;
     KernelFn fn;
     bool cached;
 } Unit;
@@ -27,7 +26,7 @@ typedef struct Unit {
 struct CodeLib {
     Unit *unit;
     int *unit_of; /* by kernel */
-    Jit *jit;
+    CodeMap map;
     CodeStats stats;
 };
 
@@ -36,7 +35,9 @@ typedef struct Work {
     CodeLib *lib;
     const Target *target;
     Cache *cache;
+    const CodeOptions *options;
     atomic_int next; /* unit to take */
+    atomic_int left; /* units that are not compiled yet */
     atomic_bool failed;
     pthread_mutex_t lock; /* of diag */
     Diag *diag;
@@ -55,7 +56,20 @@ static void work_fail(Work *w, const Diag *d) {
     atomic_store(&w->failed, true);
 }
 
-/* Takes units until there are none. The target machine is made for the first that needs it. */
+static bool compile_unit(Work *w, Unit *u, Machine *m, Diag *d) {
+    void *bytes;
+    size_t n;
+    if (!machine_emit(m, u->kernel, u->symbol, EMIT_OBJECT, &bytes, &n, d)) return false;
+    bool good = elf_image(bytes, n, u->symbol, &u->image, d);
+    if (!good) diag_prefix(d, "kernel %s", u->kernel->name);
+    if (good && w->cache) cache_put(w->cache, &u->key, bytes, n);
+    u->object_bytes = n;
+    mem_free(bytes);
+    return good;
+}
+
+/* Takes units until there are none, and other work while others compile. The target machine is made for the first unit
+ * that needs it. */
 static void *work_compile(void *arg) {
     Work *w = arg;
     Machine *m = NULL;
@@ -64,22 +78,25 @@ static void *work_compile(void *arg) {
         Unit *u = &w->lib->unit[i];
         if (u->cached) continue;
         if (!m) m = machine_open(w->target, &d);
-        if (!m || !machine_emit(m, u->kernel, u->symbol, EMIT_OBJECT, &u->bytes, &u->n, &d)) {
+        if (!m || !compile_unit(w, u, m, &d)) {
             work_fail(w, &d);
             break;
         }
-        if (w->cache) cache_put(w->cache, &u->key, u->bytes, u->n);
+        atomic_fetch_sub(&w->left, 1);
     }
     machine_close(m);
+    const CodeOptions *o = w->options;
+    while (o->idle && !atomic_load(&w->failed) && atomic_load(&w->left) > 0 && o->idle(o->idle_ctx)) {}
     return NULL;
 }
 
 /* The caller is one of the threads; if others cannot be had it does their work. */
-static bool compile_all(Work *w, int threads) {
+static bool compile_all(Work *w) {
     pthread_t id[MAX_THREADS];
     pthread_attr_t attr;
-    int n = 0;
-    if (threads > w->lib->stats.compiled) threads = w->lib->stats.compiled;
+    int n = 0, units = w->lib->stats.compiled, threads = w->options->threads;
+    if (threads > units && (!w->options->idle || units == 0)) threads = units;
+    atomic_store(&w->left, units);
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     if (threads > 1 && pthread_attr_init(&attr) == 0) {
         pthread_attr_setstacksize(&attr, STACK);
@@ -125,36 +142,32 @@ static bool find_units(CodeLib *lib, const Kernel *const *kernels, int n, const 
     return good;
 }
 
+static bool take_unit(Unit *u, Cache *c) {
+    void *bytes;
+    if (!cache_get(c, &u->key, &bytes, &u->object_bytes)) return false;
+    bool good = elf_image(bytes, u->object_bytes, u->symbol, &u->image, NULL);
+    mem_free(bytes);
+    return good;
+}
+
 static void take_cached(CodeLib *lib, Cache *c) {
-    for (int i = 0; i < lib->stats.distinct; i++) {
-        Unit *u = &lib->unit[i];
-        ElfFacts facts;
-        if (!c || !cache_get(c, &u->key, &u->bytes, &u->n)) continue;
-        u->cached = elf_facts(u->bytes, u->n, u->symbol, &facts) && facts.code_bytes > 0 && !facts.undefined;
-        if (u->cached) {
-            lib->stats.cached++;
-            continue;
-        }
-        mem_free(u->bytes);
-        u->bytes = NULL;
+    for (int i = 0; c && i < lib->stats.distinct; i++) {
+        lib->unit[i].cached = take_unit(&lib->unit[i], c);
+        lib->stats.cached += lib->unit[i].cached;
     }
     lib->stats.compiled = lib->stats.distinct - lib->stats.cached;
 }
 
-static bool link_all(CodeLib *lib, const Target *t, Diag *d) {
-    lib->jit = jit_open(t, d);
-    if (!lib->jit) return false;
+static bool link_all(CodeLib *lib, Diag *d) {
+    size_t bytes = 0;
+    for (int i = 0; i < lib->stats.distinct; i++) bytes += code_map_bytes(&lib->unit[i].image);
+    if (!code_map_open(&lib->map, bytes, d)) return false;
     for (int i = 0; i < lib->stats.distinct; i++) {
         Unit *u = &lib->unit[i];
-        if (!jit_add(lib->jit, u->symbol, u->bytes, u->n, d)) return false;
-        lib->stats.object_bytes += (int64_t)u->n;
+        u->fn = code_map_add(&lib->map, &u->image);
+        lib->stats.object_bytes += (int64_t)u->object_bytes;
     }
-    for (int i = 0; i < lib->stats.distinct; i++) {
-        Unit *u = &lib->unit[i];
-        u->fn = jit_find(lib->jit, u->symbol, d);
-        if (!u->fn) return false;
-    }
-    return true;
+    return code_map_seal(&lib->map, d);
 }
 
 /* perf reads start, size and name from this file; a failure to write it is no matter. */
@@ -165,37 +178,31 @@ static void write_perf_map(const CodeLib *lib) {
     if (!f) return;
     for (int i = 0; i < lib->stats.distinct; i++) {
         const Unit *u = &lib->unit[i];
-        ElfFacts facts;
-        if (elf_facts(u->bytes, u->n, u->symbol, &facts))
-            fprintf(f, "%lx %lx %s\n", (unsigned long)(uintptr_t)u->fn, (unsigned long)facts.code_bytes,
-                    u->kernel->name);
+        fprintf(f, "%lx %zx %s\n", (unsigned long)(uintptr_t)u->fn, u->image.code_bytes, u->kernel->name);
     }
     fclose(f);
 }
 
-static void free_objects(CodeLib *lib) {
+static void free_images(CodeLib *lib) {
     for (int i = 0; i < lib->stats.distinct; i++) {
-        mem_free(lib->unit[i].bytes);
-        lib->unit[i].bytes = NULL;
+        elf_image_free(&lib->unit[i].image);
         lib->unit[i].kernel = NULL;
     }
 }
 
 static bool fill(CodeLib *lib, const Kernel *const *kernels, int n, const Target *t, const CodeOptions *o, Diag *d) {
     if (!find_units(lib, kernels, n, t, d)) return false;
-    Work w = {.lib = lib, .target = t, .diag = d};
+    Work w = {.lib = lib, .target = t, .options = o, .diag = d};
     if (o->cache_dir)
         w.cache = cache_open(o->cache_dir, CACHE_LIMIT, lib->stats.cache_note, sizeof lib->stats.cache_note);
     take_cached(lib, w.cache);
     pthread_mutex_init(&w.lock, NULL);
-    bool good = compile_all(&w, o->threads);
+    bool good = compile_all(&w);
     pthread_mutex_destroy(&w.lock);
     cache_close(w.cache);
-    double linking = seconds();
-    good = good && link_all(lib, t, d);
-    lib->stats.link_seconds = seconds() - linking;
+    good = good && link_all(lib, d);
     if (good && o->perf_map) write_perf_map(lib);
-    free_objects(lib);
+    free_images(lib);
     return good;
 }
 
@@ -222,8 +229,8 @@ const CodeStats *code_stats(const CodeLib *lib) { return &lib->stats; }
 
 void code_close(CodeLib *lib) {
     if (!lib) return;
-    jit_close(lib->jit);
-    if (lib->unit) free_objects(lib);
+    code_map_close(&lib->map);
+    if (lib->unit) free_images(lib);
     mem_free(lib->unit);
     mem_free(lib->unit_of);
     mem_free(lib);

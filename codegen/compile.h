@@ -1,5 +1,5 @@
 /* Kernels to callable functions: equal ones once, from the cache or compiled by several threads,
- * linked into the process by LLVM's JIT. */
+ * linked into the process. LLVM is loaded when there is one to compile. */
 #ifndef LUNETTE_CODEGEN_COMPILE_H
 #define LUNETTE_CODEGEN_COMPILE_H
 
@@ -9,12 +9,15 @@ typedef struct CodeOptions {
     int threads;           /* that compile; < 1 is 1 */
     const char *cache_dir; /* NULL: no cache */
     bool perf_map;         /* names the code in /tmp/perf-PID.map */
+    /* Other work for threads that find no kernel left while others still compile, or NULL: a piece of it a call, false
+     * when none is left. Called by several threads at a time, and not at all when nothing is compiled. */
+    bool (*idle)(void *ctx);
+    void *idle_ctx;
 } CodeOptions;
 
 typedef struct CodeStats {
     int kernels, distinct, compiled, cached; /* distinct = compiled + cached */
-    double seconds;                          /* all of code_open … */
-    double link_seconds;                     /* … and its last part, in the JIT */
+    double seconds;                          /* all of code_open */
     int64_t object_bytes;
     char cache_note[256]; /* why there is no cache; "" if there is, or none was wanted */
 } CodeStats;

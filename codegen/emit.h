@@ -24,7 +24,7 @@ Machine *machine_open(const Target *t, Diag *d);
 void machine_close(Machine *m); /* NULL is fine */
 
 /* bytes: mem_alloc'd, for the caller to free, *n of them and a '\0'. An LLVM context of its own a
- * call. An object with an undefined symbol is never given out (DIAG_INTERNAL). */
+ * call. Whether an object can be linked is for elf_image to say. */
 bool machine_emit(Machine *m, const Kernel *k, const char *symbol, EmitOutput kind, void **bytes, size_t *n, Diag *d);
 
 /* The three in one. */
@@ -42,7 +42,7 @@ bool codegen_count_spills(const Kernel *k, const Target *t, SpillCount *out, Dia
 /* Compiled and run by tests and the compile driver. */
 typedef void (*KernelFn)(void *const *buf, const intptr_t *arg, intptr_t begin, intptr_t end);
 
-/* "19.1.7": part of the cache's key. */
+/* "19.1.7", as the build found it: part of the cache's key. */
 const char *llvm_version(void);
 /* The passes that are run, as LLVM spells them: part of the key too. */
 const char *llvm_passes(void);

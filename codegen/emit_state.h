@@ -2,9 +2,8 @@
 #ifndef LUNETTE_CODEGEN_EMIT_STATE_H
 #define LUNETTE_CODEGEN_EMIT_STATE_H
 
+#include "codegen/llvm.h"
 #include "ir/mathfn.h"
-
-#include <llvm-c/Core.h>
 
 enum {
     VEC_MOST = 64,           /* iterations of a vec loop; the verifier's limit */

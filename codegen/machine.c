@@ -1,14 +1,10 @@
 /* LLVM around the emitter: target machine, passes, output. */
-#include "codegen/elf.h"
 #include "codegen/emit.h"
 #include "codegen/emit_state.h"
-#include "codegen/llvm_target.h"
+#include "codegen/llvm.h"
 
-#include <llvm-c/Analysis.h>
-#include <llvm-c/Target.h>
-#include <llvm-c/Transforms/PassBuilder.h>
+#include <llvm/Config/llvm-config.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 struct Machine {
@@ -22,19 +18,7 @@ struct Machine {
  * tried. Measured on a 3x3 convolution with a 2x14 tile: 1.5 of 12 ms. */
 const char *llvm_passes(void) { return "function(mem2reg,early-cse<memssa>,loop-mssa(licm))"; }
 
-static char version_text[32];
-
-static void write_version(void) {
-    unsigned major, minor, patch;
-    LLVMGetVersion(&major, &minor, &patch);
-    snprintf(version_text, sizeof version_text, "%u.%u.%u", major, minor, patch);
-}
-
-const char *llvm_version(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, write_version);
-    return version_text;
-}
+const char *llvm_version(void) { return LLVM_VERSION_STRING; }
 
 /* Only the one target of this system: all of LLVM's would cost more than a kernel. */
 static void init_target(void) {
@@ -44,7 +28,9 @@ static void init_target(void) {
     LLVMInitializeX86AsmPrinter();
 }
 
-LLVMTargetMachineRef llvm_target_machine(const Target *t, Diag *d) {
+/* To be disposed of by the caller; NULL with `d`. */
+static LLVMTargetMachineRef target_machine(const Target *t, Diag *d) {
+    if (!llvm_load(d)) return NULL;
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_target);
     LLVMTargetRef target;
@@ -61,7 +47,7 @@ LLVMTargetMachineRef llvm_target_machine(const Target *t, Diag *d) {
 }
 
 Machine *machine_open(const Target *t, Diag *d) {
-    LLVMTargetMachineRef tm = llvm_target_machine(t, d);
+    LLVMTargetMachineRef tm = target_machine(t, d);
     Machine *m = tm ? mem_alloc(sizeof *m) : NULL;
     if (m) {
         m->target = *t;
@@ -120,7 +106,7 @@ static bool run_passes(Emit *e, Machine *m) {
     return false;
 }
 
-static bool put_code(Emit *e, Machine *m, const char *symbol, EmitOutput kind, void **bytes, size_t *n) {
+static bool put_code(Emit *e, Machine *m, EmitOutput kind, void **bytes, size_t *n) {
     char *message = NULL;
     LLVMMemoryBufferRef code = NULL;
     LLVMCodeGenFileType type = kind == EMIT_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
@@ -129,13 +115,6 @@ static bool put_code(Emit *e, Machine *m, const char *symbol, EmitOutput kind, v
     const char *start = LLVMGetBufferStart(code);
     size_t size = LLVMGetBufferSize(code);
     bool good = !e->d || e->d->kind == DIAG_NONE; /* what note_error wrote */
-    if (good && kind == EMIT_OBJECT) {
-        ElfFacts facts;
-        if (!elf_facts(start, size, symbol, &facts) || facts.code_bytes == 0)
-            good = diag_fail(e->d, DIAG_INTERNAL, "kernel %s: LLVM made an object that cannot be read", e->k->name);
-        else if (facts.undefined)
-            good = diag_fail(e->d, DIAG_INTERNAL, "kernel %s: the code needs %s", e->k->name, facts.undefined);
-    }
     good = good && copy_out(start, size, bytes, n, e->d);
     LLVMDisposeMemoryBuffer(code);
     return good;
@@ -164,7 +143,7 @@ static bool emit_all(Emit *e, Machine *m, const char *symbol, EmitOutput kind, v
     if (kind == EMIT_LLVM) return put_text(e->module, bytes, n, e->d);
     if (!run_passes(e, m)) return false;
     if (kind == EMIT_OPTIMIZED) return put_text(e->module, bytes, n, e->d);
-    return put_code(e, m, symbol, kind, bytes, n);
+    return put_code(e, m, kind, bytes, n);
 }
 
 /* The arena's jump ends here, before anything of LLVM's would be lost. */

@@ -1,7 +1,7 @@
 #include "codegen/target.h"
+#include "codegen/host.h"
 
-#include <llvm-c/Core.h>
-#include <llvm-c/TargetMachine.h>
+#include <llvm/Config/llvm-config.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,17 +14,18 @@ typedef enum Level { LEVEL_V1, LEVEL_V2, LEVEL_AVX, LEVEL_V3, LEVEL_V4, LEVEL_CO
 #define NEEDS_V4 NEEDS_V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 
 typedef struct LevelRow {
+    const char *cpu;   /* LLVM's name of a CPU that has these features and not more */
     const char *needs; /* LLVM's feature names */
     int vector_bytes, vector_registers;
     bool fma;
 } LevelRow;
 
 static const LevelRow levels[LEVEL_COUNT] = {
-    [LEVEL_V1] = {"", 16, 16, false},
-    [LEVEL_V2] = {NEEDS_V2, 16, 16, false},
-    [LEVEL_AVX] = {NEEDS_V2 ",avx", 32, 16, false},
-    [LEVEL_V3] = {NEEDS_V3, 32, 16, true},
-    [LEVEL_V4] = {NEEDS_V4, 64, 32, true},
+    [LEVEL_V1] = {"x86-64", "", 16, 16, false},
+    [LEVEL_V2] = {"x86-64-v2", NEEDS_V2, 16, 16, false},
+    [LEVEL_AVX] = {"x86-64-v2", NEEDS_V2 ",avx", 32, 16, false},
+    [LEVEL_V3] = {"x86-64-v3", NEEDS_V3, 32, 16, true},
+    [LEVEL_V4] = {"x86-64-v4", NEEDS_V4, 64, 32, true},
 };
 
 typedef struct CpuRow {
@@ -72,22 +73,13 @@ static const CpuRow cpus[] = {
     {"znver5", LEVEL_V4, "sse4a,avx512bf16,avxvnni," ICELAKE, 0},
 };
 
-static bool copy_message(char *to, size_t size, char *message, const char *what, Diag *d) {
-    size_t n = message ? strlen(message) : 0;
-    bool fits = message && n < size;
-    if (fits) memcpy(to, message, n + 1);
-    if (message) LLVMDisposeMessage(message);
-    return fits || diag_fail(d, DIAG_MACHINE, "LLVM gives no usable %s for this machine", what);
-}
-
 static int64_t cache_bytes(int name, int64_t otherwise) {
     long v = sysconf(name);
     return v > 0 ? v : otherwise;
 }
 
 static bool fill_system(Target *t, Diag *d) {
-    *t = (Target){0};
-    if (!copy_message(t->triple, sizeof t->triple, LLVMGetDefaultTargetTriple(), "triple", d)) return false;
+    *t = (Target){.triple = LLVM_DEFAULT_TARGET_TRIPLE};
     if (strncmp(t->triple, "x86_64", 6) != 0)
         return diag_fail(d, DIAG_UNSUPPORTED, "code generation for %s is not supported, only x86-64", t->triple);
     t->l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
@@ -131,12 +123,15 @@ static bool has_features(const char *features, const char *needs) {
 }
 
 bool target_host(Target *t, Diag *d) {
-    if (!fill_system(t, d) || !copy_message(t->cpu, sizeof t->cpu, LLVMGetHostCPUName(), "CPU name", d) ||
-        !copy_message(t->features, sizeof t->features, LLVMGetHostCPUFeatures(), "feature list", d))
-        return false;
+    if (!fill_system(t, d)) return false;
+    if (!host_features(t->features, sizeof t->features))
+        return diag_fail(d, DIAG_INTERNAL, "the list of this machine's features is too long");
     Level level = LEVEL_V1;
     for (int i = LEVEL_V2; i < LEVEL_COUNT; i++)
         if (has_features(t->features, levels[i].needs)) level = (Level)i;
+    const char *cpu = host_cpu();
+    if (!cpu) cpu = levels[level].cpu;
+    memcpy(t->cpu, cpu, strlen(cpu) + 1);
     fill_level(t, level);
     return true;
 }

@@ -28,20 +28,13 @@ static char *memory_map(int64_t bytes, size_t *size, Diag *d) {
     return p + before;
 }
 
-static bool pack_weights(LunetteModel *m, Diag *d) {
-    m->weights = memory_map(m->plan->weight_bytes, &m->weights_size, d);
-    if (!m->weights) return false;
-    for (int b = 0; b < m->plan->n_buf; b++)
-        if (m->plan->buf[b].place == PLACE_WEIGHTS &&
-            !constant_pack(m, m->buf_node[b], m->weights + m->plan->buf[b].at, d))
-            return false;
-    return true;
-}
+static bool pack_when_idle(void *packing) { return packing_step(packing, NULL); }
 
-static bool compile(LunetteModel *m, Diag *d) {
+static bool compile(LunetteModel *m, Packing *packing, Diag *d) {
     int n = m->plan->n_step;
     char dir[4096];
-    CodeOptions o = {.threads = pool_cpus(), .cache_dir = m->options.cache_dir};
+    CodeOptions o = {
+        .threads = pool_cpus(), .cache_dir = m->options.cache_dir, .idle = pack_when_idle, .idle_ctx = packing};
     if (m->options.no_cache) o.cache_dir = NULL;
     else if (!o.cache_dir && cache_default_dir(dir, sizeof dir)) o.cache_dir = dir;
     const Kernel **kernels = ARENA_ARRAY(m->arena, const Kernel *, n);
@@ -104,12 +97,27 @@ bool model_inputs_good(const LunetteModel *m, const void *const *inputs, Diag *d
     return true;
 }
 
+/* Threads that have nothing to compile pack weights; what is left then is shared by the pool. */
+static bool compile_and_pack(LunetteModel *m, Diag *d) {
+    Packing packing;
+    packing_open(&packing, m);
+    bool good = compile(m, &packing, d);
+    while (good && packing_step(&packing, m->pool)) {}
+    return packing_close(&packing, d) && good;
+}
+
+static bool open_memory(LunetteModel *m, Diag *d) {
+    m->memory = memory_map(m->plan->arena_bytes, &m->memory_size, d);
+    if (!m->memory) return false;
+    m->weights = memory_map(m->plan->weight_bytes, &m->weights_size, d);
+    return m->weights;
+}
+
 bool model_build(LunetteModel *m, Diag *d) {
     volatile bool good = false;
     if (ARENA_TRY(m->arena)) {
-        m->memory = memory_map(m->plan->arena_bytes, &m->memory_size, d);
-        m->pool = m->memory ? pool_open(m->options.threads, d) : NULL;
-        good = m->pool && compile(m, d) && find_indices(m, d) && pack_weights(m, d);
+        m->pool = open_memory(m, d) ? pool_open(m->options.threads, d) : NULL;
+        good = m->pool && find_indices(m, d) && compile_and_pack(m, d);
         if (good) bind_args(m);
     } else {
         diag_fail(d, DIAG_MACHINE, "out of memory while building");

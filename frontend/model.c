@@ -91,6 +91,30 @@ static bool schedule_from_file(LunetteModel *m, ScheduleList *file, const Group 
     return false;
 }
 
+/* Networks of repeated blocks have many groups of one nest: its schedule is found and proved once. */
+static const ModelKernel *chosen_before(const LunetteModel *m, const ModelKernel *k) {
+    for (const ModelKernel *other = m->kernel; other < k; other++)
+        if (other->nest && strcmp(other->nest, k->nest) == 0) return other;
+    return NULL;
+}
+
+static void choose_schedule(LunetteModel *m, ModelKernel *k) {
+    k->nest = kernel_nameless_text(m->arena, k->plain.kernel);
+    const ModelKernel *same = chosen_before(m, k);
+    if (same) {
+        k->kernel = kernel_clone(m->arena, same->kernel);
+        k->kernel->name = k->plain.kernel->name;
+        k->reason = same->reason;
+        return;
+    }
+    Diag why = {0};
+    Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
+    k->reason = s.reason;
+    /* The model promises speed, not that every nest has the form it knows: such a kernel runs as lowered. */
+    if (!kernel_schedule(k->kernel, s.steps, NULL, &why))
+        k->reason = arena_printf(m->arena, "as lowered, for %s", why.text);
+}
+
 static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, ScheduleList *file, Diag *d) {
     k->kernel = kernel_clone(m->arena, k->plain.kernel);
     const Node *given = given_schedule(g);
@@ -103,12 +127,7 @@ static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Sch
         return kernel_schedule(k->kernel, given->schedule, where, d);
     }
     if (schedule_from_file(m, file, g, k)) return true;
-    Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
-    k->reason = s.reason;
-    if (kernel_schedule(k->kernel, s.steps, k->kernel->name, d)) return true;
-    /* The model promises speed, not that every nest has the form it knows: such a kernel runs as lowered. */
-    k->reason = arena_printf(m->arena, "as lowered, for %s", d->text);
-    *d = (Diag){0};
+    choose_schedule(m, k);
     return true;
 }
 

@@ -16,10 +16,14 @@
 #include "ir/schedule.h"
 #include "runtime/pool.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 typedef struct ModelKernel {
     Lowered plain;      /* as lowered, before its schedule */
     Kernel *kernel;     /* scheduled: what is compiled */
     const char *reason; /* of the schedule; "given in the spec" when it was */
+    const char *nest;   /* nameless text of the plain kernel, where the schedule is the model's; NULL elsewhere */
 } ModelKernel;
 
 /* Sees the graph after each pass (`after` NULL and once before the first: as written). */
@@ -98,8 +102,22 @@ void random_fill(uint64_t seed, const char *name, float lo, float hi, float *out
  * there, evaluated in double, so that values keep their size through deep networks. */
 bool random_calibrate(LunetteModel *m, Arena *a, Diag *d);
 
-/* The values of a constant node in its type and layout, halos included: evaluated in double from the weights of the
- * graph as written, rounded once. */
-bool constant_pack(const LunetteModel *m, const Node *node, void *out, Diag *d);
+/* pack.c: the values of a constant node in its type and layout, halos included: evaluated in double from the weights of
+ * the graph as written, rounded once. Shared by the threads of `pool`, NULL: the caller's alone. */
+bool constant_pack(const LunetteModel *m, const Node *node, void *out, Pool *pool, Diag *d);
+
+/* All constants of a model's plan into m->weights, a buffer at a time: several threads may take steps at once, without a
+ * pool then. */
+typedef struct Packing {
+    LunetteModel *model;
+    atomic_int next; /* plan buffer to look at */
+    pthread_mutex_t lock;
+    int failed; /* the first buffer that did, and … */
+    Diag why;
+} Packing;
+
+void packing_open(Packing *p, LunetteModel *m);
+bool packing_step(Packing *p, Pool *pool); /* false: none is left, or one has failed */
+bool packing_close(Packing *p, Diag *d);   /* whether all is well; after all steps, in all threads */
 
 #endif

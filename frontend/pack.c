@@ -1,4 +1,5 @@
-/* Packing: constants into the memory that kernels read, once, when a model is built.
+/* Packing: constants into the memory that kernels read, once, when a model is built; while kernels are compiled, by the
+ * threads that have none to compile.
  *
  * Most are weights in another layout, their rows perhaps scaled by a batch norm. Those go straight from where they lie (a
  * mapped file) to where they are wanted, shared between threads, each value computed in double and rounded once; pages of
@@ -8,6 +9,7 @@
 #include "runtime/reference.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- what is evaluated ------------------------------------------------------------------------------ */
@@ -63,7 +65,8 @@ static bool pack_whole(const LunetteModel *m, Arena *a, const Node *node, char *
 
 /* ---- what is streamed ------------------------------------------------------------------------------- */
 
-/* The axes of the packed memory, outermost first: how far a step goes in the plain weight, and along its rows. */
+/* The axes of the packed memory that have more than one place, outermost first: how far a step goes in the plain weight,
+ * and along its rows. */
 typedef struct Stream {
     const float *from;
     float *to;
@@ -73,17 +76,28 @@ typedef struct Stream {
     int64_t slice; /* elements of the packed memory in one step of the outermost axis */
 } Stream;
 
+/* The two innermost axes: most often channels by a block of outputs. */
+static void stream_tile(const Stream *s, const float *from, int64_t row, float *to) {
+    const int outer = s->rank - 2, inner = s->rank - 1;
+    const int64_t n = s->extent[inner], step = s->step[inner], row_step = s->row[inner];
+    for (int64_t j = 0; j < s->extent[outer]; j++) {
+        const float *f = from + j * s->step[outer];
+        const double *scale = s->scale ? s->scale + row + j * s->row[outer] : NULL;
+        for (int64_t i = 0; i < n && !scale; i++) to[i] = f[i * step];
+        for (int64_t i = 0; i < n && scale; i++) to[i] = (float)((double)f[i * step] * scale[i * row_step]);
+        to += n;
+    }
+}
+
 static void stream_axis(const Stream *s, int axis, const float *from, int64_t row, float *to) {
-    int64_t n = s->extent[axis], step = s->step[axis], row_step = s->row[axis];
-    if (axis == s->rank - 1) {
-        for (int64_t i = 0; i < n && !s->scale; i++) to[i] = from[i * step];
-        for (int64_t i = 0; i < n && s->scale; i++)
-            to[i] = (float)((double)from[i * step] * s->scale[row + i * row_step]);
+    if (axis == s->rank - 2) {
+        stream_tile(s, from, row, to);
         return;
     }
     int64_t inside = 1;
     for (int i = axis + 1; i < s->rank; i++) inside *= s->extent[i];
-    for (int64_t i = 0; i < n; i++) stream_axis(s, axis + 1, from + i * step, row + i * row_step, to + i * inside);
+    for (int64_t i = 0; i < s->extent[axis]; i++)
+        stream_axis(s, axis + 1, from + i * s->step[axis], row + i * s->row[axis], to + i * inside);
 }
 
 static void stream_slices(void *ctx, int64_t begin, int64_t end, int thread) {
@@ -94,25 +108,33 @@ static void stream_slices(void *ctx, int64_t begin, int64_t end, int thread) {
     }
 }
 
+static void stream_push(Stream *s, int at, int64_t extent, int64_t step, int64_t row) {
+    for (int i = s->rank++; i > at; i--) {
+        s->extent[i] = s->extent[i - 1];
+        s->step[i] = s->step[i - 1];
+        s->row[i] = s->row[i - 1];
+    }
+    s->extent[at] = extent;
+    s->step[at] = step;
+    s->row[at] = row;
+}
+
 /* [O C h w c o] of the plain weight [o c h w]; false if the layout has halos. */
 static bool stream_axes(Stream *s, const Type *t) {
     Type plain = type_plain(t);
     int64_t stride[MAX_AXES], all = 1;
     for (int i = plain.rank - 1; i >= 0; all *= plain.axis[i--].extent) stride[i] = all;
-    s->rank = t->rank;
-    s->slice = 1;
     for (int i = 0; i < t->rank; i++) {
         char letter = t->axis[i].letter, small = (char)tolower((unsigned char)letter);
         int of = type_find(&plain, small);
         int64_t block = letter == small ? 1 : type_block(t, small);
         if (t->axis[i].lo || t->axis[i].hi) return false;
-        s->extent[i] = t->axis[i].extent;
-        s->step[i] = stride[of] * block;
-        s->row[i] = of == 0 ? block : 0;
-        if (i > 0) s->slice *= s->extent[i];
+        if (t->axis[i].extent > 1) stream_push(s, s->rank, t->axis[i].extent, stride[of] * block, of == 0 ? block : 0);
     }
-    if (s->rank == 1) s->extent[s->rank++] = 1; /* a vector: slices of one element */
-    return t->rank > 0;
+    while (s->rank < 3) stream_push(s, s->rank ? s->rank - 1 : 0, 1, 0, 0); /* slices of tiles, if only of one row */
+    s->slice = 1;
+    for (int i = 1; i < s->rank; i++) s->slice *= s->extent[i];
+    return true;
 }
 
 /* A float32 weight, its rows perhaps scaled (scalerows), in another layout. NULL where it is none. */
@@ -128,7 +150,7 @@ static const Node *streamed_source(const Node *n, const Node **scale) {
 }
 
 /* False with no message: not of this kind. */
-static bool pack_streamed(const LunetteModel *m, Arena *a, const Node *node, char *out, Diag *d) {
+static bool pack_streamed(const LunetteModel *m, Arena *a, const Node *node, char *out, Pool *pool, Diag *d) {
     const Node *scale, *source = streamed_source(node, &scale);
     Stream s = {0};
     if (!source || type_elements(&node->type) == 0 || !stream_axes(&s, &node->type)) return false;
@@ -137,21 +159,57 @@ static bool pack_streamed(const LunetteModel *m, Arena *a, const Node *node, cha
     s.scale = rows ? rows->v : NULL;
     s.from = m->weight[source->origin->id];
     s.to = (float *)(void *)out;
-    if (m->pool) pool_run(m->pool, stream_slices, &s, s.extent[0]);
+    if (pool) pool_run(pool, stream_slices, &s, s.extent[0]);
     else stream_slices(&s, 0, s.extent[0], 0);
     if (m->file) mapfile_release(m->file->map, s.from, type_bytes(&source->type));
     return true;
 }
 
-bool constant_pack(const LunetteModel *m, const Node *node, void *out, Diag *d) {
+bool constant_pack(const LunetteModel *m, const Node *node, void *out, Pool *pool, Diag *d) {
     Arena *a = arena_open(d);
     Diag own = {0};
     if (!a) return false;
     volatile bool good = false;
     if (ARENA_TRY(a))
-        good = pack_streamed(m, a, node, out, &own) || (own.kind == DIAG_NONE && pack_whole(m, a, node, out, &own));
+        good =
+            pack_streamed(m, a, node, out, pool, &own) || (own.kind == DIAG_NONE && pack_whole(m, a, node, out, &own));
     else diag_fail(&own, DIAG_MACHINE, "out of memory while packing weights");
     ARENA_END(a);
     arena_close(a);
     return good || diag_fail(d, own.kind, "%s", own.text);
+}
+
+/* ---- all of a model's ------------------------------------------------------------------------------- */
+
+void packing_open(Packing *p, LunetteModel *m) {
+    *p = (Packing){.model = m};
+    pthread_mutex_init(&p->lock, NULL);
+}
+
+/* Of several buffers that fail the first counts. All before it were taken before it, so it is the same in each run. */
+static void packing_fail(Packing *p, int buf, const Diag *d) {
+    pthread_mutex_lock(&p->lock);
+    if (p->why.kind == DIAG_NONE || buf < p->failed) {
+        p->failed = buf;
+        p->why = *d;
+    }
+    pthread_mutex_unlock(&p->lock);
+    atomic_store(&p->next, p->model->plan->n_buf);
+}
+
+bool packing_step(Packing *p, Pool *pool) {
+    const LunetteModel *m = p->model;
+    const Plan *plan = m->plan;
+    for (int b; (b = atomic_fetch_add(&p->next, 1)) < plan->n_buf;) {
+        Diag d = {0};
+        if (plan->buf[b].place != PLACE_WEIGHTS) continue;
+        if (!constant_pack(m, m->buf_node[b], m->weights + plan->buf[b].at, pool, &d)) packing_fail(p, b, &d);
+        return true;
+    }
+    return false;
+}
+
+bool packing_close(Packing *p, Diag *d) {
+    pthread_mutex_destroy(&p->lock);
+    return p->why.kind == DIAG_NONE || diag_fail(d, p->why.kind, "%s", p->why.text);
 }

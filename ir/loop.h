@@ -206,6 +206,8 @@ bool stmt_moves(const Kernel *k, const Stmt *store);
 
 void kernel_print(Text *t, const Kernel *k);
 const char *kernel_text(Arena *a, const Kernel *k);
+/* What a kernel is, apart from its name: kernels of one text are one. */
+const char *kernel_nameless_text(Arena *a, const Kernel *k);
 /* One kernel; the lexer stands at "kernel". Names, ranges and subscript counts are checked here,
  * the rest by kernel_verify. NULL with DIAG_SPEC, file:line. */
 Kernel *kernel_parse(Lexer *l);

@@ -84,13 +84,6 @@ static bool views_equal(const Kernel *k, const Lowered *x, const Lowered *y) {
     return true;
 }
 
-/* What a kernel is, apart from its name: kernels of one text are one. */
-static const char *nameless_text(Arena *a, const Kernel *k) {
-    Kernel nameless = *k;
-    nameless.name = "k";
-    return kernel_text(a, &nameless);
-}
-
 /* ---- buffers ------------------------------------------------------------------------------------ */
 
 typedef struct Build {
@@ -156,7 +149,7 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
     add_ports(&b);
     for (int i = 0; i < n; i++) {
         kernel[i] = -1;
-        text[i] = nameless_text(a, scheduled[i]);
+        text[i] = kernel_nameless_text(a, scheduled[i]);
         for (int j = 0; j < i && kernel[i] < 0; j++)
             if (strcmp(text[i], text[j]) == 0 && views_equal(scheduled[i], &lowered[i], &lowered[j])) kernel[i] = kernel[j];
         if (kernel[i] < 0) {

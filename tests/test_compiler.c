@@ -81,7 +81,7 @@ static void pack(Run *r) {
     Diag d = {0};
     for (int b = 0; b < r->m->plan->n_buf; b++) {
         if (r->m->plan->buf[b].place != PLACE_WEIGHTS) continue;
-        if (!constant_pack(r->m, r->m->buf_node[b], r->buf[0][b], &d)) fail_at(r, "pack", d.text);
+        if (!constant_pack(r->m, r->m->buf_node[b], r->buf[0][b], NULL, &d)) fail_at(r, "pack", d.text);
         for (int k = 1; k < 3; k++) memcpy(r->buf[k][b], r->buf[0][b], type_bytes(&r->m->plan->buf[b].type));
     }
 }

@@ -334,3 +334,9 @@ const char *kernel_text(Arena *a, const Kernel *k) {
     kernel_print(&t, k);
     return text_get(&t);
 }
+
+const char *kernel_nameless_text(Arena *a, const Kernel *k) {
+    Kernel nameless = *k;
+    nameless.name = "k";
+    return kernel_text(a, &nameless);
+}
