@@ -120,6 +120,8 @@ typedef struct Buf {
     const char *name; /* unique in the kernel */
     BufKind kind;
     Type type;        /* the whole memory: extents include halos, lo = hi = 0; REG and SCRATCH hold f32 */
+    bool is_over;     /* OUT: may be given the memory of an input, or memory of its own, with the same results … */
+    int over;         /* … this one */
 } Buf;
 
 typedef struct Table {

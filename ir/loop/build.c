@@ -21,7 +21,7 @@ int kernel_add_buf(Kernel *k, const char *name, BufKind kind, const Type *type) 
         x->lo = x->hi = 0;
     }
     memory.halo = 0;
-    Buf b = {name, kind, memory};
+    Buf b = {.name = name, .kind = kind, .type = memory};
     ARENA_PUSH(k->arena, k->buf, k->n_buf, k->cap_buf, b);
     if (kind == BUF_IN || kind == BUF_OUT) {
         k->n_param++;

@@ -253,6 +253,7 @@ static void print_params(Printer *p) {
         Text item = {.arena = t->arena};
         text_add(&item, "%s %s : ", b->kind == BUF_OUT ? "out" : "in", b->name);
         type_print(&item, &b->type);
+        if (b->is_over) text_add(&item, " over %s", p->k->buf[b->over].name);
         print_item(t, &line, indent, i == 0, ",", text_get(&item));
     }
     text_add(t, ")\n");
