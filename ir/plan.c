@@ -140,7 +140,8 @@ static void place_arena(Plan *p, PlanBuf **todo, int n) {
     place_all(todo, n, 0);
 }
 
-/* Places what has memory of its own, and what lies over it: such a memory is taken from the first value in it to the last. */
+/* Places what has memory of its own, and what lies over it: a memory is taken from the first value in it to the
+ * last. */
 static void place_wholes(Plan *p) {
     PlanBuf *memory = arena_copy(p->arena, p->buf, sizeof *p->buf * (size_t)p->n_buf);
     PlanBuf **todo = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf), **of = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf);
