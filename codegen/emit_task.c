@@ -6,7 +6,10 @@
 
 static LLVMMetadataRef md_text(Emit *e, const char *s) { return LLVMMDStringInContext2(e->ctx, s, strlen(s)); }
 
-/* One alias scope a parameter; each access is in its own and outside all others, so that a store to
+/* Parameters of one memory: a result over an input counts as this. */
+static int memory_of_param(const Kernel *k, int param) { return k->buf[param].is_over ? k->buf[param].over : param; }
+
+/* One alias scope a memory; each access is in its own and outside all others, so that a store to
  * the output does not keep the loads of weights inside the loops. */
 static void make_scopes(Emit *e) {
     int n = e->k->n_param;
@@ -20,10 +23,10 @@ static void make_scopes(Emit *e) {
         scope[i] = LLVMMDNodeInContext2(e->ctx, part, 2);
     }
     for (int i = 0; i < n; i++) {
-        int m = 0;
+        int m = 0, own = memory_of_param(e->k, i);
         for (int j = 0; j < n; j++)
-            if (j != i) others[m++] = scope[j];
-        e->buf[i].scope = LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, &scope[i], 1));
+            if (memory_of_param(e->k, j) != own) others[m++] = scope[j];
+        e->buf[i].scope = LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, &scope[own], 1));
         if (m) e->buf[i].others = LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, others, (size_t)m));
     }
     e->md_scope = LLVMGetMDKindIDInContext(e->ctx, "alias.scope", 11);

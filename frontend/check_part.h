@@ -40,6 +40,7 @@ typedef struct StepCheck {
     const Kernel *kernel; /* scheduled */
     Node *const *arg;     /* [n_in + 1], the last is the result */
     void **args;          /* [n_in + 1]: values at the boundary, and `native` */
+    int over;             /* the argument that the result lies over; −1: none */
     void *native, *nest;  /* [memory] of the result, of its type */
     DType type;
     int64_t memory, elements;

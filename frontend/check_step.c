@@ -51,11 +51,13 @@ void row_fault(CheckRow *r, unsigned fault, const char *fmt, ...) {
 
 /* ---- arguments -------------------------------------------------------------------------------- */
 
-/* The values at the boundary: where the steps before left them, or fresh ones with `exact`. */
+/* The values at the boundary: where the steps before left them, or fresh ones with `exact`. Of an operand that the result
+ * lies over a copy, as native code destroys it. */
 static void set_args(StepCheck *s) {
     const LunetteModel *m = s->c->m;
     const PlanStep *step = &m->plan->step[s->step];
     s->args = ARENA_ARRAY(s->arena, void *, s->n_in + 1);
+    s->over = plan_step_over(m->plan, s->step);
     for (int i = 0; i < s->n_in; i++) {
         if (s->c->o->exact && !graph_is_constant(s->arg[i])) {
             void *fresh = memory_aligned(s->arena, type_bytes(&s->arg[i]->type));
@@ -65,6 +67,9 @@ static void set_args(StepCheck *s) {
             s->args[i] = model_buffer(m, step->buf[i], s->c->inputs, s->c->outputs);
         }
     }
+    if (s->over < 0) return;
+    size_t bytes = type_bytes(&s->arg[s->over]->type);
+    s->args[s->over] = memcpy(memory_aligned(s->arena, bytes), s->args[s->over], bytes);
 }
 
 /* Memory is reused: what lies at the boundary must still be what was put there. */
@@ -80,6 +85,14 @@ static void check_boundary(StepCheck *s) {
 
 /* ---- native ----------------------------------------------------------------------------------- */
 
+/* As in a run: the operand that the result lies over is in the result's memory. */
+static void run_over(StepCheck *s) {
+    void *operand = s->over < 0 ? NULL : s->args[s->over];
+    if (operand) s->args[s->over] = memcpy(s->native, operand, type_bytes(&s->arg[s->over]->type));
+    model_run_step(s->c->m, s->step, s->args);
+    if (operand) s->args[s->over] = operand;
+}
+
 static void run_native(StepCheck *s) {
     Check *c = s->c;
     size_t size = dtype_bytes(s->type), bytes = (size_t)s->memory * size;
@@ -87,7 +100,7 @@ static void run_native(StepCheck *s) {
     s->native = block + GUARD * size;
     memory_unwrite(s->type, block, s->memory + 2 * GUARD);
     s->args[s->n_in] = s->native;
-    model_run_step(c->m, s->step, s->args);
+    run_over(s);
     if (!c->o->exact) { /* what the next kernels read */
         void *place = model_buffer(c->m, c->m->plan->step[s->step].buf[s->n_in], c->inputs, c->outputs);
         memcpy(place, s->native, bytes);

@@ -7,6 +7,7 @@
 #include "frontend/lua/spec.h"
 #include "frontend/onnx/onnx.h"
 #include "ir/ops/im2col.h"
+#include "ir/plan_over.h"
 
 #include <string.h>
 
@@ -135,7 +136,7 @@ static bool lower_all(LunetteModel *m, Diag *d) {
     int n = m->context.groups.n;
     m->kernel = ARENA_ARRAY(m->arena, ModelKernel, n);
     Lowered *lowered = ARENA_ARRAY(m->arena, Lowered, n);
-    const Kernel **scheduled = ARENA_ARRAY(m->arena, const Kernel *, n);
+    Kernel **scheduled = ARENA_ARRAY(m->arena, Kernel *, n);
     ScheduleList file = {0};
     if (m->options.schedules && !m->options.plain && !schedules_load(m->arena, m->options.schedules, &file, d)) return false;
     for (int i = 0; i < n; i++) {
@@ -148,7 +149,8 @@ static bool lower_all(LunetteModel *m, Diag *d) {
     for (int i = 0; i < file.n; i++)
         if (file.v[i].layer)
             note(m, arena_printf(m->arena, "%s: %s: no kernel begins with this layer, skipped", m->options.schedules, file.v[i].layer));
-    m->plan = plan_build(m->arena, m->graph, lowered, scheduled, n, &m->buf_node, &m->kernel_of);
+    if (!m->options.plain) plan_inplace(m->graph, lowered, scheduled, n);
+    m->plan = plan_build(m->arena, m->graph, lowered, (const Kernel *const *)scheduled, n, &m->buf_node, &m->kernel_of);
     return plan_verify(m->plan, d);
 }
 

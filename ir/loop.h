@@ -131,6 +131,8 @@ typedef struct Buf {
     Type type;        /* the whole memory: extents include halos, lo = hi = 0; REG and SCRATCH hold f32 */
     int32_t lo[MAX_AXES], hi[MAX_AXES]; /* IN: so many elements at the ends of each axis hold `halo`, whoever calls */
     float halo;
+    bool is_over;     /* OUT: may be given the memory of an input, or memory of its own, with the same results … */
+    int over;         /* … this one */
 } Buf;
 
 typedef struct Table {
@@ -220,7 +222,8 @@ const Expr *expr_parse_formula(Arena *a, const char *formula, const char *const 
 
 /* Proves every access in bounds, every par and vec loop free of conflicts, the nest well formed
  * (par loops outermost, vec loops innermost, buffers used inside their life, outputs only of this
- * kernel written). False with DIAG_INTERNAL and the statement that could not be proved. */
+ * kernel written), results over an input free to lie in its memory. False with DIAG_INTERNAL and the
+ * statement that could not be proved. */
 bool kernel_verify(const Kernel *k, Diag *d);
 /* No two iterations of the loops in vars[0 … n) (which differ in one of them) touch the same element,
  * one of them writing, inside this statement list. */

@@ -30,8 +30,17 @@ int64_t plan_part_offset(const Plan *p, int buf) {
     const PlanBuf *b = &p->buf[buf];
     if (!b->is_part) return 0;
     int64_t step = (int64_t)dtype_bytes(b->type.dtype);
-    for (int i = b->axis + 1; i < b->type.rank; i++) step *= (int64_t)b->type.axis[i].extent + b->type.axis[i].lo + b->type.axis[i].hi;
+    for (int i = b->axis + 1; i < b->type.rank; i++)
+        step *= (int64_t)b->type.axis[i].extent + b->type.axis[i].lo + b->type.axis[i].hi;
     return b->from * step;
+}
+
+int plan_step_over(const Plan *p, int step) {
+    const PlanStep *s = &p->step[step];
+    const PlanBuf *result = &p->buf[s->buf[s->n_arg - 1]];
+    for (int i = 0; i + 1 < s->n_arg && result->is_over; i++)
+        if (s->buf[i] == result->over) return i;
+    return -1;
 }
 
 static bool live_together(const PlanBuf *x, const PlanBuf *y) { return x->first <= y->last && y->first <= x->last; }
@@ -104,19 +113,20 @@ static int64_t most_live(const Plan *p, PlanBuf *const *todo, int n) {
     return most;
 }
 
-/* Places what has memory of its own. */
-static void place_wholes(Plan *p) {
-    PlanBuf **todo = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf);
-    int n = 0;
-    p->weight_bytes = p->arena_bytes = p->live_bytes = 0;
+static void place_weights(Plan *p) {
+    p->weight_bytes = 0;
     for (int b = 0; b < p->n_buf; b++) {
-        if (p->buf[b].place == PLACE_ARENA && !p->buf[b].is_part) todo[n++] = &p->buf[b];
         if (p->buf[b].place != PLACE_WEIGHTS) continue;
         p->buf[b].at = p->weight_bytes;
         p->weight_bytes += buf_bytes(&p->buf[b]);
     }
-    if (n == 0) return;
+}
+
+/* The smaller of the two placements. */
+static void place_arena(Plan *p, PlanBuf **todo, int n) {
+    p->arena_bytes = 0;
     p->live_bytes = most_live(p, todo, n);
+    if (n == 0) return;
     qsort(todo, (size_t)n, sizeof *todo, by_size);
     p->arena_bytes = place_all(todo, n, 0);
     if (p->arena_bytes == p->live_bytes) return;
@@ -130,8 +140,25 @@ static void place_wholes(Plan *p) {
     place_all(todo, n, 0);
 }
 
+/* Places what has memory of its own, and what lies over it: a memory is taken from the first value in it to the
+ * last. */
+static void place_wholes(Plan *p) {
+    PlanBuf *memory = arena_copy(p->arena, p->buf, sizeof *p->buf * (size_t)p->n_buf);
+    PlanBuf **todo = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf), **of = ARENA_ARRAY(p->arena, PlanBuf *, p->n_buf);
+    int n = 0;
+    for (int b = 0; b < p->n_buf; b++) {
+        of[b] = p->buf[b].is_over ? of[p->buf[b].over] : &memory[b];
+        if (of[b]->last < p->buf[b].last) of[b]->last = p->buf[b].last;
+        if (p->buf[b].place == PLACE_ARENA && !p->buf[b].is_part && !p->buf[b].is_over) todo[n++] = &memory[b];
+    }
+    place_arena(p, todo, n);
+    for (int b = 0; b < p->n_buf; b++)
+        if (p->buf[b].place == PLACE_ARENA) p->buf[b].at = of[b]->at;
+}
+
 void plan_place(Plan *p) {
     find_lives(p);
+    place_weights(p);
     place_wholes(p);
     for (int b = 0; b < p->n_buf; b++) {
         if (!p->buf[b].is_part) continue;

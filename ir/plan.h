@@ -37,6 +37,8 @@ typedef struct PlanBuf {
     int whole;       /* … which is no part itself and stands before; … */
     int axis;        /* … the axes outside this one have extent 1 in both, those inside are the same, … */
     int64_t from;    /* … and the part starts here */
+    bool is_over;    /* ARENA: in the memory of another that is no part and of the same layout, … */
+    int over;        /* … which stands before, and which the step that makes this one is the last to use */
 } PlanBuf;
 
 /* A box of memory elements of one buffer: lo[i] ≤ subscript i ≤ hi[i]. */
@@ -52,6 +54,8 @@ typedef struct PlanArg {
     int n_read, cap_read;
     Box *written;
     int n_written, cap_written;
+    bool is_over; /* may lie in the memory of another parameter … */
+    int over;     /* … this one */
 } PlanArg;
 
 typedef struct PlanKernel {
@@ -91,9 +95,11 @@ typedef struct Plan {
 
 /* Bytes from the start of the whole to the start of a part; 0 of a buffer that is none. */
 int64_t plan_part_offset(const Plan *p, int buf);
+/* Which argument of the step its result lies over; −1: none. */
+int plan_step_over(const Plan *p, int step);
 /* Gives every ARENA buffer its life from the steps, and its offset so that no two that live at the
  * same time overlap: the smaller of two placements, largest first at the lowest free place, or in order of
- * life from both ends. Sets arena_bytes and live_bytes. WEIGHTS buffers are laid one after the other. */
+ * life from both ends; what lies over another has its memory, which counts once. Sets arena_bytes and live_bytes. WEIGHTS buffers are laid one after the other. */
 void plan_place(Plan *p);
 /* The union of `have` covers every element of `want`. */
 bool boxes_cover(Arena *a, const Box *have, int n_have, const Box *want, int rank);

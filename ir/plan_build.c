@@ -1,5 +1,6 @@
 #include "ir/plan_build.h"
 
+#include "ir/plan_over.h"
 #include "ir/plan_stride.h"
 
 #include <string.h>
@@ -53,7 +54,11 @@ static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *s
     PlanKernel f = {.tasks = kernel_tasks(scheduled), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
     AccessList list = {0};
     accesses_collect(a, k->body, -1, &list);
-    for (int i = 0; i < k->n_param; i++) f.arg[i].rank = k->buf[i].type.rank;
+    for (int i = 0; i < k->n_param; i++) {
+        f.arg[i].rank = k->buf[i].type.rank;
+        f.arg[i].is_over = scheduled->buf[i].is_over;
+        f.arg[i].over = scheduled->buf[i].over;
+    }
     for (int i = 0; i < list.n; i++) {
         const Access *x = &list.v[i];
         if (x->buf >= k->n_param) continue;
@@ -138,6 +143,14 @@ static void add_ports(Build *b) {
     }
 }
 
+/* The result goes where an operand is that ends here, if the kernel is made for that. */
+static void lay_over(const Build *b, const PlanStep *s, const Kernel *k, const Lowered *lowered, int n, int step) {
+    PlanBuf *y = &b->p->buf[s->buf[s->n_arg - 1]];
+    const Buf *out = &k->buf[s->n_arg - 1];
+    y->is_over = out->is_over && plan_may_lie_over(b->g, lowered, n, step, out->over);
+    if (y->is_over) y->over = s->buf[out->over];
+}
+
 Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel *const *scheduled, int n,
                  const Node ***buf_node, const int **kernel_of) {
     Plan *p = ARENA_NEW(a, Plan);
@@ -160,6 +173,7 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
         PlanStep s = {lowered[i].kernel->name, kernel[i], lowered[i].kernel->n_param,
                       ARENA_ARRAY(a, int, lowered[i].kernel->n_param)};
         for (int j = 0; j < s.n_arg; j++) s.buf[j] = buf_of(&b, lowered[i].arg[j]);
+        lay_over(&b, &s, scheduled[i], lowered, n, i);
         ARENA_PUSH(a, p->step, p->n_step, p->cap_step, s);
     }
     plan_place(p);

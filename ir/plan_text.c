@@ -59,6 +59,7 @@ void plan_print(Text *t, const Plan *p) {
         text_add(t, " at %s %lld", places[b->place], (long long)b->at);
         if (b->place == PLACE_ARENA) text_add(t, " live %d %d", b->first, b->last);
         if (b->is_part) text_add(t, " part b%d axis %d from %lld", b->whole, b->axis, (long long)b->from);
+        if (b->is_over) text_add(t, " over b%d", b->over);
         text_add(t, "\n");
     }
     for (int i = 0; i < p->n_kernel; i++) {
@@ -68,6 +69,7 @@ void plan_print(Text *t, const Plan *p) {
             text_add(t, "        rank %d", k->arg[j].rank);
             print_boxes(t, "reads", k->arg[j].read, k->arg[j].n_read, k->arg[j].rank);
             print_boxes(t, "writes", k->arg[j].written, k->arg[j].n_written, k->arg[j].rank);
+            if (k->arg[j].is_over) text_add(t, " over %d", k->arg[j].over);
             text_add(t, "\n");
         }
         text_add(t, "    }\n");
@@ -139,6 +141,8 @@ static bool parse_buffer(Lexer *l, Plan *p) {
             return false;
         b.axis = (int)axis;
     }
+    b.is_over = lex_take(l, "over");
+    if (b.is_over && !parse_number(l, 'b', p->n_buf, &b.over)) return false;
     ARENA_PUSH(p->arena, p->buf, p->n_buf, p->cap_buf, b);
     return true;
 }
@@ -165,6 +169,10 @@ static bool parse_arg(Lexer *l, Plan *p, PlanArg *a) {
             if (!parse_box(l, a->rank, &b)) return false;
             ARENA_PUSH(p->arena, a->written, a->n_written, a->cap_written, b);
         } else {
+            a->is_over = lex_take(l, "over");
+            int64_t over = 0;
+            if (a->is_over && !lex_int(l, 0, 1 << 30, &over)) return false;
+            a->over = (int)over;
             return true;
         }
     }

@@ -90,6 +90,49 @@ static bool part_verify(const Plan *p, int buf, Diag *d) {
     return good || diag_fail(d, DIAG_INTERNAL, "plan: %s is no part of the buffer that is named", b->name);
 }
 
+static bool fits_kernel(const Plan *p, const PlanStep *s) {
+    return s->kernel >= 0 && s->kernel < p->n_kernel && p->kernel[s->kernel].n_arg == s->n_arg;
+}
+
+/* The first step of a buffer that lies over another is given both, and its kernel may be. */
+static bool made_over(const Plan *p, int buf) {
+    const PlanBuf *y = &p->buf[buf];
+    const PlanStep *s = y->first >= 0 && y->first < p->n_step ? &p->step[y->first] : NULL;
+    if (!s || !fits_kernel(p, s)) return false;
+    for (int i = 0; i < s->n_arg; i++) {
+        const PlanArg *arg = &p->kernel[s->kernel].arg[i];
+        if (s->buf[i] == buf) return arg->is_over && arg->over < s->n_arg && s->buf[arg->over] == y->over;
+    }
+    return false;
+}
+
+/* What lies over another is where that is, of its layout, and made by the last step that uses it. */
+static bool over_verify(const Plan *p, int buf, Diag *d) {
+    const PlanBuf *y = &p->buf[buf];
+    if (!y->is_over) return true;
+    const PlanBuf *z = y->over < buf ? &p->buf[y->over] : NULL;
+    bool good = z && y->place == PLACE_ARENA && z->place == PLACE_ARENA && !y->is_part && !z->is_part &&
+                y->at == z->at && y->first == z->last && type_same_memory(&y->type, &z->type) && made_over(p, buf);
+    return good || diag_fail(d, DIAG_INTERNAL, "plan: %s does not lie over the buffer that is named", y->name);
+}
+
+/* Both are alive, in one memory, and should not be. */
+static bool collide(const Plan *p, const PlanBuf *x, const PlanBuf *y) {
+    bool together = x->place == PLACE_WEIGHTS || (x->first <= y->last && y->first <= x->last);
+    bool over = (x->is_over && &p->buf[x->over] == y) || (y->is_over && &p->buf[y->over] == x);
+    return share_memory(x, y) && together && !over;
+}
+
+/* Parameters i and j of a kernel that writes i have elements in common, and it is not made for that. */
+static bool overlap(const Plan *p, const PlanStep *s, int i, int j) {
+    const PlanBuf *x = &p->buf[s->buf[i]], *y = &p->buf[s->buf[j]];
+    const PlanArg *arg = &p->kernel[s->kernel].arg[i];
+    bool same = s->buf[j] == s->buf[i] || share_memory(x, y) ||
+                (whole_of(p, s->buf[j]) == whole_of(p, s->buf[i]) && parts_meet(p, s->buf[j], s->buf[i]));
+    bool meant = arg->is_over && arg->over == j && x->is_over && x->over == s->buf[j];
+    return same && arg->n_written > 0 && !meant;
+}
+
 /* What earlier steps have written to buffer b and nothing else has overwritten since. */
 typedef struct Written {
     Box *v;
@@ -103,8 +146,7 @@ static const char *box_text(Arena *a, const Box *b, int rank) {
 }
 
 static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag *d) {
-    if (s->kernel < 0 || s->kernel >= p->n_kernel || p->kernel[s->kernel].n_arg != s->n_arg)
-        return diag_fail(d, DIAG_INTERNAL, "plan: step %s does not fit its kernel", s->name);
+    if (!fits_kernel(p, s)) return diag_fail(d, DIAG_INTERNAL, "plan: step %s does not fit its kernel", s->name);
     const PlanKernel *k = &p->kernel[s->kernel];
     for (int i = 0; i < s->n_arg; i++) {
         const PlanBuf *b = &p->buf[s->buf[i]];
@@ -113,11 +155,9 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
         if (!boxes_inside(k->arg[i].read, k->arg[i].n_read, &b->type) ||
             !boxes_inside(k->arg[i].written, k->arg[i].n_written, &b->type))
             return diag_fail(d, DIAG_INTERNAL, "plan: step %s goes beyond %s", s->name, b->name);
-        for (int j = 0; j < s->n_arg; j++) { /* kernels are compiled for parameters that do not overlap */
+        for (int j = 0; j < s->n_arg; j++) {
             const PlanBuf *o = &p->buf[s->buf[j]];
-            bool together = s->buf[j] == s->buf[i] ||
-                            (whole_of(p, s->buf[j]) == whole_of(p, s->buf[i]) && parts_meet(p, s->buf[j], s->buf[i]));
-            if (j != i && together && k->arg[i].n_written > 0)
+            if (j != i && overlap(p, s, i, j))
                 return diag_fail(d, DIAG_INTERNAL, "plan: step %s is given %s%s%s and writes it", s->name, b->name,
                                  o == b ? " twice" : " and with it ", o == b ? "" : o->name);
         }
@@ -152,7 +192,7 @@ static bool step_verify(const Plan *p, const PlanStep *s, Written *written, Diag
 static bool memory_verify(const Plan *p, Diag *d) {
     for (int i = 0; i < p->n_buf; i++) {
         const PlanBuf *b = &p->buf[i];
-        if (!part_verify(p, i, d)) return false;
+        if (!part_verify(p, i, d) || !over_verify(p, i, d)) return false;
         if (b->is_part) continue; /* its place and life are those of the whole */
         int64_t room = b->place == PLACE_ARENA     ? p->arena_bytes
                        : b->place == PLACE_WEIGHTS ? p->weight_bytes
@@ -164,8 +204,7 @@ static bool memory_verify(const Plan *p, Diag *d) {
         if (port && !type_equal(&b->type, b->place == PLACE_INPUT ? &p->input[b->at].type : &p->output[b->at].type))
             return diag_fail(d, DIAG_INTERNAL, "plan: buffer %s has another type than its port", b->name);
         for (int j = 0; j < i; j++)
-            if (!p->buf[j].is_part && share_memory(b, &p->buf[j]) &&
-                (b->place == PLACE_WEIGHTS || (b->first <= p->buf[j].last && p->buf[j].first <= b->last)))
+            if (!p->buf[j].is_part && collide(p, b, &p->buf[j]))
                 return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory",
                                  p->buf[j].name, b->name);
     }

@@ -86,6 +86,12 @@ bool type_equal(const Type *a, const Type *b) {
     return !halo || memcmp(&a->halo, &b->halo, sizeof a->halo) == 0;
 }
 
+bool type_same_memory(const Type *a, const Type *b) {
+    Type same_halo = *b;
+    same_halo.halo = a->halo;
+    return type_equal(a, &same_halo);
+}
+
 int type_find(const Type *t, char letter) {
     for (int i = 0; i < t->rank; i++)
         if (t->axis[i].letter == letter) return i;

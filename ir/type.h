@@ -47,6 +47,7 @@ int64_t type_elements(const Type *t);
 int64_t type_memory_elements(const Type *t);
 size_t type_bytes(const Type *t); /* of the memory */
 bool type_equal(const Type *a, const Type *b);
+bool type_same_memory(const Type *a, const Type *b); /* alike but for what the halo holds */
 /* Position of the axis with this letter, −1 if there is none. */
 int type_find(const Type *t, char letter);
 /* Logical extent of an axis given by its small letter, both parts of a blocked axis multiplied: 1 if absent. */

@@ -15,6 +15,7 @@
 #include "runtime/reference.h"
 #include "tests/random_graph.h"
 #include "tests/random_nest.h"
+#include "tests/random_over.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -47,6 +48,11 @@ static Kernel *read_kernel(const Golden *g, const char *text) {
     return k;
 }
 
+static void run_over(const Kernel *k, void **buf, void *ctx) {
+    Diag d = {0};
+    if (!interp_run(k, buf, 0, kernel_tasks(k), true, &d)) golden_fail(ctx, d.text);
+}
+
 /* Sums in another order differ by rounding; everything else is the same to the bit. */
 static void same_result(const Golden *g, const Kernel *x, const Kernel *y, const char *step) {
     uint64_t seed = 7, again = 7;
@@ -57,6 +63,7 @@ static void same_result(const Golden *g, const Kernel *x, const Kernel *y, const
         golden_fail(g, d.text);
     if (random_buffers_difference(x, p, q, reorders ? 1e-5 : 0))
         golden_fail(g, "the two sides compute different results");
+    if (over_difference(y, 7, run_over, (void *)(uintptr_t)g)) golden_fail(g, "in place it computes something else");
     random_buffers_free(x, p);
     random_buffers_free(y, q);
 }

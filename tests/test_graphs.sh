@@ -34,4 +34,18 @@ done
 for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
     "$lunette" dump "$dir/up3.lua" -d s --cpu $cpu | grep 'as lowered, for' && failed=1
 done
+# Results in place: which, said the same by both; the same bits for any number of threads
+net="$dir/inplace.lua"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+said=$("$lunette" show "$net" --cpu x86-64-v3 | grep -c 'relu_3 over relu_1, mix over mul_1, softmax_1 over mix.plain,$')
+[ "$said" = 1 ] || { echo "show does not say which results are in place"; failed=1; }
+said=$("$lunette" dump "$net" -d p --cpu x86-64-v3 | grep -c '"softmax_1" : .* over b')
+[ "$said" = 1 ] || { echo "the plan does not say which results are in place"; failed=1; }
+for t in 1 2 3; do
+    mkdir "$work/$t"
+    "$lunette" run "$net" --seed 1 --no-cache -t $t -o "$work/$t" 2>/dev/null || failed=1
+    diff -r "$work/1" "$work/$t" || failed=1
+done
+for net in resnet18 resnet50 mobilenet_v2; do check 0 --cpu x86-64-v3 --set size=64 "$2/specs/$net.lua"; done
 exit $failed

@@ -17,6 +17,7 @@
 #include "runtime/reference.h"
 #include "tests/random_graph.h"
 #include "tests/random_nest.h"
+#include "tests/random_over.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -107,12 +108,18 @@ static void kernel_try_tasks(const Block *b, const Kernel *k) {
     }
 }
 
+static void run_over(const Kernel *k, void **buf, void *ctx) {
+    Diag d = {0};
+    if (!interp_run(k, buf, 0, kernel_tasks(k), true, &d)) block_fail(ctx, d.text);
+}
+
 /* Sums in another order differ by rounding; everything else is the same to the bit. */
 static void same_result(const Block *b, const Kernel *x, const Kernel *y, const char *steps) {
     bool reorders = strstr(steps, "order") || strstr(steps, "rfactor");
     void **p = kernel_run(b, x, true, false), **q = kernel_run(b, y, true, false);
     if (random_buffers_difference(x, p, q, reorders ? 1e-5 : 0))
         block_fail(b, "the two sides compute different results");
+    if (over_difference(y, 7, run_over, (void *)(uintptr_t)b)) block_fail(b, "in place it computes something else");
     random_buffers_free(x, p);
     random_buffers_free(y, q);
 }

@@ -1,12 +1,14 @@
 /* Random nests under random schedules: every step that is accepted keeps the meaning. The plain nest,
  * the scheduled nest and its text read back are interpreted, the scheduled one is compiled: the
- * last three agree to the bit, and with the first too unless a step changed the order of a sum.
+ * last three agree to the bit, and with the first too unless a step changed the order of a sum. Results are put over
+ * inputs where that is legal; nest and native code then give the same bits in that memory and in memory of their own.
  *
  *   test_schedule [N [FIRST]] */
 #include "codegen/compile.h"
 #include "codegen/target.h"
 #include "runtime/interp.h"
 #include "tests/random_nest.h"
+#include "tests/random_over.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,8 +75,19 @@ static const char *random_step(Arena *a, const Kernel *k, int number, uint64_t *
 }
 
 typedef struct Tally {
-    int tried, legal, native;
+    int tried, legal, native, over;
 } Tally;
+
+/* Every pair of a result and an input that is legal. */
+static bool put_over(Kernel *k) {
+    bool any = false;
+    for (int y = 0; y < k->n_param; y++)
+        for (int z = 0; z < y; z++)
+            if (k->buf[y].kind == BUF_OUT && k->buf[z].kind == BUF_IN)
+                any |= kernel_schedule(k, arena_printf(k->arena, "inplace %s over %s", k->buf[y].name, k->buf[z].name),
+                                       NULL, NULL);
+    return any;
+}
 
 static bool schedule_randomly(Kernel *k, uint64_t *seed, Tally *tally) {
     bool reordered = false;
@@ -103,13 +116,29 @@ static void run(const Kernel *k, void **buf, bool fma) {
     if (!interp_run(k, buf, 0, kernel_tasks(k), fma, &d)) fail_msg("%s", d.text);
 }
 
+static void run_nest(const Kernel *k, void **buf, void *ctx) { run(k, buf, ((const Target *)ctx)->fma); }
+
+static void run_native(const Kernel *k, void **buf, void *ctx) {
+    code_fn(ctx, 0)(buf, NULL, 0, (intptr_t)kernel_tasks(k));
+}
+
+static void same_over(const Kernel *k, OverRun *way, void *ctx, const char *what, uint64_t seed) {
+    const char *difference = over_difference(k, seed, way, ctx);
+    if (difference)
+        fail_msg("seed %llu: %s in place: %s\n%s", (unsigned long long)seed, what, difference,
+                 kernel_text(k->arena, k));
+}
+
 static void run_case(uint64_t number, const Target *t, Tally *tally) {
     Diag d = {0};
     uint64_t seed = number;
     Arena *a = arena_open(&d);
     if (!ARENA_TRY(a)) fail_msg("out of memory");
     Kernel *plain = random_nest(a, &seed), *k = kernel_clone(a, plain);
+    if (random_in(&seed, 0, 1)) put_over(k); /* then the steps must keep it so, or be refused */
     bool reordered = schedule_randomly(k, &seed, tally);
+    put_over(k);
+    for (int i = 0; i < k->n_param; i++) tally->over += k->buf[i].is_over;
     Lexer l;
     lex_open(&l, a, "text", kernel_text(a, k), &d);
     Kernel *again = kernel_parse(&l);
@@ -125,11 +154,13 @@ static void run_case(uint64_t number, const Target *t, Tally *tally) {
     run(again, buf[2], t->fma);
     compare(k, buf[0], buf[1], !reordered, "the scheduled nest", number);
     compare(k, buf[1], buf[2], true, "the nest read back", number);
+    same_over(k, run_nest, &(Target){.fma = t->fma}, "the nest", number);
     CodeLib *code;
     CodeOptions o = {.threads = 1};
     if (code_open(&code, (const Kernel *const[]){k}, 1, t, &o, &d)) {
         code_fn(code, 0)(buf[3], NULL, 0, (intptr_t)kernel_tasks(k));
         compare(k, buf[1], buf[3], true, "native code", number);
+        same_over(k, run_native, code, "native code", number);
         code_close(code);
         tally->native++;
     } else if (d.kind != DIAG_UNSUPPORTED) {
@@ -150,8 +181,9 @@ static void test_random_schedules(void **state) {
         if (!target_runs_here(&t)) assert_true(target_host(&t, &d));
         run_case(first_seed + (uint64_t)i, &t, &tally);
     }
-    printf("%d steps tried, %d legal, %d kernels compiled\n", tally.tried, tally.legal, tally.native);
-    assert_true(tally.legal > n_cases && tally.native > n_cases / 2);
+    printf("%d steps tried, %d legal, %d kernels compiled, %d results over an input\n", tally.tried, tally.legal,
+           tally.native, tally.over);
+    assert_true(tally.legal > n_cases && tally.native > n_cases / 2 && tally.over > n_cases / 50);
 }
 
 int main(int argc, char **argv) {

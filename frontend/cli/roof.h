@@ -3,7 +3,8 @@
  *
  * The model: a kernel takes at least as long as
  *   its multiply-adds at the measured peak;
- *   the bytes of all its parameters, each read or written once, at the read bandwidth of the smallest level that holds
+ *   the bytes of all its parameters, each read or written once (a result over an operand is one
+ *   with that), at the read bandwidth of the smallest level that holds
  *   them together: what a kernel uses, another has just made;
  *   the bytes of its weights at that of the smallest level that holds all that a run touches, for between two uses of a
  *   weight lies a whole run. When caches were flushed before, that level is memory.

@@ -12,7 +12,8 @@ static int64_t ports_bytes(const PlanPort *port, int n) {
 Work roof_work(const LunetteModel *m, int step, bool cold) {
     const Plan *p = m->plan;
     Work w = {.macs = group_macs(&m->context.groups.v[step])};
-    for (int i = 0; i < p->step[step].n_arg; i++) {
+    int last = plan_step_over(p, step) < 0 ? p->step[step].n_arg : p->step[step].n_arg - 1; /* one memory counts once */
+    for (int i = 0; i < last; i++) {
         const PlanBuf *buf = &p->buf[p->step[step].buf[i]];
         int64_t bytes = (int64_t)type_bytes(&buf->type);
         w.bytes += bytes;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { LINE_WIDTH = 118 };
+
 typedef struct Show {
     CliOptions o;
     LunetteModel *model;
@@ -65,6 +67,22 @@ static void print_layers(Show *s, Arena *a) {
     table_print(&t, stdout);
 }
 
+/* "3 results lie over an operand: relu_2 over relu_1, …", in lines */
+static void print_over(const Plan *p) {
+    int n = 0, line;
+    for (int i = 0; i < p->n_buf; i++) n += p->buf[i].is_over;
+    if (n == 0) return;
+    line = printf("%d result%s in the memory of an operand:", n, n == 1 ? " lies" : "s lie");
+    for (int i = 0; i < p->n_buf; i++) {
+        const PlanBuf *b = &p->buf[i];
+        if (!b->is_over) continue;
+        const char *over = p->buf[b->over].name;
+        int room = (int)(strlen(b->name) + strlen(over)) + 8;
+        if (line + room > LINE_WIDTH) line = printf("\n   ") - 1;
+        line += printf(" %s over %s%s", b->name, over, --n ? "," : "\n");
+    }
+}
+
 static int show_text(Show *s, Arena *a) {
     const Plan *p = s->model->plan;
     print_layers(s, a);
@@ -72,6 +90,7 @@ static int show_text(Show *s, Arena *a) {
            "weights %lld bytes\n",
            p->n_step, s->model->target.cpu, (long long)s->bytes, (long long)p->arena_bytes, (long long)p->live_bytes,
            (long long)p->weight_bytes);
+    print_over(p);
     return 0;
 }
 
@@ -88,14 +107,18 @@ static json_t *layer_json(const Show *s, const Node *n) {
 static int show_json(Show *s) {
     const Graph *g = s->model->written;
     const Plan *p = s->model->plan;
-    json_t *layers = json_array();
+    json_t *layers = json_array(), *over = json_array();
+    for (int i = 0; i < p->n_buf; i++)
+        if (p->buf[i].is_over)
+            json_push(&over, json_pack("{so so}", "result", json_text(p->buf[i].name), "operand",
+                                       json_text(p->buf[p->buf[i].over].name)));
     for (int i = 0; i < g->n_node; i++)
         if (is_layer(g->node[i])) json_push(&layers, layer_json(s, g->node[i]));
-    return json_show(json_pack("{so so sI sI sI ss si sI sI sI}", "spec", json_text(s->o.arg), "layers", layers,
+    return json_show(json_pack("{so so sI sI sI ss si sI sI sI so}", "spec", json_text(s->o.arg), "layers", layers,
                                "parameters", (json_int_t)s->params, "macs", (json_int_t)s->macs, "bytes",
                                (json_int_t)s->bytes, "cpu", s->model->target.cpu, "kernels", p->n_step, "arena_bytes",
                                (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes, "weight_bytes",
-                               (json_int_t)p->weight_bytes));
+                               (json_int_t)p->weight_bytes, "in_place", over));
 }
 
 static int show_body(Arena *a, void *ctx) {

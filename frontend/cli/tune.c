@@ -117,6 +117,14 @@ static void find_kernels(Tune *t, Arena *a) {
     t->n_tuned = n;
 }
 
+/* In place where the model's own is, if that is legal. */
+static void put_over(Kernel *one, const Kernel *model) {
+    const Buf *y = &model->buf[model->n_param - 1];
+    if (!y->is_over) return;
+    const char *step = arena_printf(one->arena, "inplace %s over %s", y->name, model->buf[y->over].name);
+    kernel_schedule(one, step, NULL, NULL);
+}
+
 /* Candidates that are legal, as kernels. */
 static void find_candidates(Tune *t, Arena *a, Tuned *k) {
     const Kernel *plain = t->model->kernel[k->step].plain.kernel;
@@ -125,9 +133,39 @@ static void find_candidates(Tune *t, Arena *a, Tuned *k) {
     for (int i = 0; i < n; i++) {
         Kernel *one = kernel_clone(a, plain);
         if (!kernel_schedule(one, all[i].steps, NULL, NULL)) continue;
+        put_over(one, t->model->kernel[k->step].kernel);
         k->schedule[k->n] = all[i];
         k->kernel[k->n++] = one;
     }
+}
+
+/* The parameters of a step. Where its result lies over an operand each run destroys that, so it is put back before the
+ * next; and a candidate that is not made for this stores its result elsewhere. */
+typedef struct Params {
+    void *const *args;
+    void **apart;          /* NULL: nothing lies over another */
+    void *operand, *saved; /* [bytes] */
+    size_t bytes;
+} Params;
+
+static Params params_of(const LunetteModel *m, int step, Arena *a) {
+    const PlanStep *s = &m->plan->step[step];
+    Params p = {.args = m->args[step]};
+    int over = plan_step_over(m->plan, step);
+    if (over < 0) return p;
+    p.operand = p.args[over];
+    p.bytes = type_bytes(&m->plan->buf[s->buf[over]].type);
+    p.saved = arena_copy(a, p.operand, p.bytes);
+    p.apart = arena_copy(a, p.args, sizeof *p.apart * (size_t)s->n_arg);
+    char *own = arena_alloc(a, p.bytes + PLAN_ALIGN);
+    p.apart[s->n_arg - 1] = own + (PLAN_ALIGN - (uintptr_t)own % PLAN_ALIGN) % PLAN_ALIGN;
+    return p;
+}
+
+static void *const *params_ready(const Params *p, const Kernel *k) {
+    if (!p->apart) return p->args;
+    memcpy(p->operand, p->saved, p->bytes);
+    return k->buf[k->n_param - 1].is_over ? p->args : p->apart;
 }
 
 typedef struct Call {
@@ -146,11 +184,12 @@ static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d
     CodeOptions o = {.threads = pool_cpus(), .cache_dir = NULL};
     CodeLib *code;
     if (!code_open(&code, k->kernel, k->n, &m->target, &o, d)) return false;
+    const Params params = params_of(m, k->step, a);
     double start = clock_seconds();
     for (int round = 0; round < LEAST_ROUNDS || clock_seconds() - start < seconds; round++)
         for (int i = 0; i < k->n; i++) {
             int which = round % 2 ? k->n - 1 - i : i; /* so that none always runs after the same one */
-            Call call = {code_fn(code, which), m->args[k->step]};
+            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which])};
             double then = clock_seconds();
             pool_run(m->pool, call_tasks, &call, kernel_tasks(k->kernel[which]));
             if (round > 0) samples_add(a, &k->time[which], clock_seconds() - then);

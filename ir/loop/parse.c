@@ -155,6 +155,16 @@ static bool parse_body(Parser *p, Stmt **out) {
 
 /* ---- the head ---------------------------------------------------------------------------- */
 
+/* out y : f32[w8] over z: the input stands before. */
+static bool parse_over(Parser *p, Buf *out) {
+    const char *name;
+    if (!lex_take(p->l, "over")) return true;
+    if (!lex_name(p->l, &name)) return false;
+    out->over = parse_find_buf(p, name);
+    out->is_over = out->over >= 0;
+    return out->is_over || lex_fail(p->l, "no parameter '%.80s' before %s", name, out->name);
+}
+
 static bool parse_float(Lexer *l, float *out) {
     bool minus = lex_take(l, "-");
     if (l->kind == TOK_INT || l->kind == TOK_FLOAT) {
@@ -201,7 +211,7 @@ static bool parse_params(Parser *p) {
         if (!want_new_name(p, &name) || !lex_want(p->l, ":") || !type_parse(p->l, &type)) return false;
         if (p->k->n_buf == MAX_NAMES) return lex_fail(p->l, "more than %d buffers", MAX_NAMES);
         int buf = kernel_add_buf(p->k, name, out ? BUF_OUT : BUF_IN, &type);
-        if (!parse_halo(p, &p->k->buf[buf])) return false;
+        if (!parse_halo(p, &p->k->buf[buf]) || (out && !parse_over(p, &p->k->buf[buf]))) return false;
     }
     return lex_want(p->l, ")");
 }

@@ -284,6 +284,7 @@ static void print_params(Printer *p) {
         text_add(&item, "%s %s : ", b->kind == BUF_OUT ? "out" : "in", b->name);
         type_print(&item, &b->type);
         print_halo(&item, b);
+        if (b->is_over) text_add(&item, " over %s", p->k->buf[b->over].name);
         print_item(t, &line, indent, i == 0, ",", text_get(&item));
     }
     text_add(t, ")\n");

@@ -87,5 +87,9 @@ bool step_rfactor(Kernel *k, Lexer *l, Diag *d);
 bool step_par(Kernel *k, Lexer *l, Diag *d);
 bool step_unroll(Kernel *k, Lexer *l, Diag *d);
 bool step_vec(Kernel *k, Lexer *l, Diag *d);
+bool step_inplace(Kernel *k, Lexer *l, Diag *d);
+
+/* inplace.c: every result that is over an input may be; for the verifier. */
+bool inplace_verify(const Kernel *k, Diag *d);
 
 #endif

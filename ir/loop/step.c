@@ -12,7 +12,7 @@ static const struct {
     {"split", step_split, true},        {"fuse", step_fuse, true},       {"drop", step_drop, false},
     {"order", step_order, true},        {"stage", step_stage, false},    {"clip", step_clip, false},
     {"prefetch", step_prefetch, false}, {"rfactor", step_rfactor, true}, {"par", step_par, false},
-    {"unroll", step_unroll, false},     {"vec", step_vec, false},
+    {"unroll", step_unroll, false},     {"vec", step_vec, false},        {"inplace", step_inplace, false},
 };
 
 /* A split with a rest makes two of each statement in the loop, so a chain of them could make millions. */
@@ -40,8 +40,9 @@ static bool step_apply(Kernel *k, Lexer *l, Diag *d) {
     }
     const char *near = l->kind == TOK_NAME ? text_nearest(l->text, names, COUNT_OF(names)) : NULL;
     if (near) return diag_fail(d, DIAG_SPEC, "no such step; did you mean %s?", near);
-    return diag_fail(d, DIAG_SPEC,
-                     "no such step (the steps are split fuse drop order stage clip prefetch rfactor par unroll vec)");
+    return diag_fail(
+        d, DIAG_SPEC,
+        "no such step (the steps are split fuse drop order stage clip prefetch rfactor par unroll vec inplace)");
 }
 
 /* The text of one step, up to the ';', without the blanks around it. */

@@ -8,7 +8,9 @@
  * difference in the p of the largest |a| cannot be made up by anything: p = p' is proved, and the next
  * smaller term is the largest. (From the top: of 2p + 3q neither can be proved, as 2·3 = 3·2.) What
  * one axis proves counts in the others, until nothing new is found. Loops around the whole have
- * one value on both sides and cancel where their coefficients agree. */
+ * one value on both sides and cancel where their coefficients agree.
+ *
+ * What may lie over an input is proved in inplace.c. */
 #include "ir/loop/rewrite.h"
 
 #include <stdlib.h>
@@ -325,5 +327,5 @@ bool kernel_verify(const Kernel *k, Diag *d) {
         for (int i = 0; i < n; i++) body = body->body;
         if (n > 0 && !loops_independent(k, body, vars, n, d)) return false;
     }
-    return check_tops(k, d);
+    return check_tops(k, d) && inplace_verify(k, d);
 }
