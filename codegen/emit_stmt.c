@@ -39,7 +39,33 @@ static bool emit_assign(Emit *e, const Stmt *s) {
     return true;
 }
 
-static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
+/* The pointers move on, at the end of the body. */
+static void close_steps(Emit *e, const VarNow *var, LLVMBasicBlockRef before) {
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(e->b)};
+    for (int i = 0; i < var->n_step; i++) {
+        const Step *s = &var->step[i];
+        LLVMValueRef by = s->by, next = LLVMBuildGEP2(e->b, s->element, s->phi, &by, 1, "");
+        LLVMValueRef value[] = {s->base, next};
+        LLVMAddIncoming(s->phi, value, from, 2);
+    }
+}
+
+/* Whether there are more iterations. A variable that only counts counts down: that takes no register for the end
+ * and, as "is not 0", no comparison. Where all operands are vectors from memory it is compared: without, LLVM loads
+ * them so early that a strided depthwise window spills in its inner loop. */
+static LLVMValueRef close_count(Emit *e, LLVMValueRef phi, LLVMValueRef extent, LLVMBasicBlockRef before,
+                                bool broadcasts) {
+    LLVMValueRef zero = LLVMConstInt(e->i64, 0, false), one = LLVMConstInt(e->i64, 1, false);
+    bool down = !LLVMGetFirstUse(phi);
+    LLVMValueRef next = down ? LLVMBuildNSWSub(e->b, phi, one, "") : LLVMBuildNSWAdd(e->b, phi, one, "");
+    LLVMValueRef value[] = {down ? extent : zero, next};
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(e->b)};
+    LLVMAddIncoming(phi, value, from, 2);
+    if (!down) return LLVMBuildICmp(e->b, LLVMIntSLT, next, extent, "");
+    return LLVMBuildICmp(e->b, broadcasts ? LLVMIntNE : LLVMIntSGT, next, zero, "");
+}
+
+static bool emit_rolled(Emit *e, const Stmt *s) {
     if (e->depth + 1 >= MAX_TERMS)
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
@@ -49,22 +75,17 @@ static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
     LLVMPositionBuilderAtEnd(e->b, head);
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
     VarNow *var = &e->var[s->var];
-    var->known = false;
-    var->v = phi;
+    *var = (VarNow){.v = phi, .rolled = true};
     var->ready = LLVMBuildBr(e->b, body);
-    var->depth = ++e->depth;
+    e->depth++;
+    int splats = e->splats;
     LLVMPositionBuilderAtEnd(e->b, body);
     if (!emit_stmts(e, s->body)) return false;
     e->depth--;
-    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
-    LLVMValueRef next = LLVMBuildNUWAdd(e->b, phi, LLVMConstInt(e->i64, 1, false), "");
-    LLVMSetNSW(next, true);
-    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, LLVMConstInt(e->i64, (uint64_t)extent, false), "");
+    close_steps(e, var, before);
+    LLVMValueRef more = close_count(e, phi, emit_arg(e, e->lift->loop[s->var].extent), before, e->splats > splats);
     LLVMBuildCondBr(e->b, more, head, after);
-    LLVMValueRef value[] = {LLVMConstInt(e->i64, 0, false), next};
-    LLVMBasicBlockRef from[] = {before, latch};
-    LLVMAddIncoming(phi, value, from, 2);
     LLVMPositionBuilderAtEnd(e->b, after);
     return true;
 }
@@ -105,7 +126,7 @@ static bool emit_loop(Emit *e, const Stmt *s) {
     if (extent == 1) return emit_known(e, s, 0);
     switch (s->mark) {
     case MARK_FOR:
-    case MARK_PAR: return emit_rolled(e, s, extent); /* the par loops that are tasks are not seen here */
+    case MARK_PAR: return emit_rolled(e, s); /* the par loops that are tasks are not seen here */
     case MARK_UNROLL: return emit_unrolled(e, s, extent);
     case MARK_VEC: return emit_vector(e, s, extent);
     }

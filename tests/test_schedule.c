@@ -124,7 +124,7 @@ static void run_case(uint64_t number, const Target *t, Tally *tally) {
     CodeLib *code;
     CodeOptions o = {.threads = 1};
     if (code_open(&code, (const Kernel *const[]){k}, 1, t, &o, &d)) {
-        code_fn(code, 0)(buf[3], NULL, 0, (intptr_t)kernel_tasks(k));
+        code_fn(code, 0)(buf[3], code_args(code, 0), 0, (intptr_t)kernel_tasks(k));
         compare(k, buf[1], buf[3], true, "native code", number);
         code_close(code);
         tally->native++;
