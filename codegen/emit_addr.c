@@ -24,7 +24,6 @@ static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const int *
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
     if (e->lanes == 1) return scalar;
     static const int zeros[VEC_MOST];
-    e->splats++;
     LLVMValueRef none = LLVMGetPoison(emit_type(e, LLVMTypeOf(scalar), e->lanes));
     LLVMValueRef one = LLVMBuildInsertElement(e->b, none, scalar, lane_index(e, 0), "");
     return shuffle(e, one, none, zeros, e->lanes);
@@ -234,6 +233,7 @@ static LLVMValueRef load_gather(Emit *e, const Memory *m, LLVMValueRef p, int64_
 static int64_t lane_coef(const Emit *e, const Access *x) { return e->vec < 0 ? 0 : access_coef(x, e->vec); }
 
 static LLVMValueRef load_memory(Emit *e, const Memory *m, LLVMValueRef p, int64_t coef) {
+    if (e->lanes == 1 || coef == 0) e->scalar_loads++;
     if (e->lanes == 1) return load_lanes(e, m, p, 1);
     if (coef == 0) return emit_splat(e, load_lanes(e, m, p, 1));
     if (coef == 1) return load_lanes(e, m, p, e->lanes);

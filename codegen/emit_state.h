@@ -78,7 +78,7 @@ typedef struct Emit {
     Memo values;  /* Expr → LLVMValueRef, of one instance of a store */
     Memo scalars; /* … of what is the same in all lanes of a vector */
     int instances;
-    int splats; /* values put in all lanes of a vector, so far */
+    int scalar_loads; /* of one element, also for all lanes of a vector, so far */
     int64_t stack_bytes;
     unsigned md_scope, md_noalias;
 } Emit;

@@ -54,7 +54,7 @@ static void close_steps(Emit *e, const VarNow *var, LLVMBasicBlockRef before) {
  * and, as "is not 0", no comparison. Where all operands are vectors from memory it is compared: without, LLVM loads
  * them so early that a strided depthwise window spills in its inner loop. */
 static LLVMValueRef close_count(Emit *e, LLVMValueRef phi, LLVMValueRef extent, LLVMBasicBlockRef before,
-                                bool broadcasts) {
+                                bool scalars) {
     LLVMValueRef zero = LLVMConstInt(e->i64, 0, false), one = LLVMConstInt(e->i64, 1, false);
     bool down = !LLVMGetFirstUse(phi);
     LLVMValueRef next = down ? LLVMBuildNSWSub(e->b, phi, one, "") : LLVMBuildNSWAdd(e->b, phi, one, "");
@@ -62,7 +62,7 @@ static LLVMValueRef close_count(Emit *e, LLVMValueRef phi, LLVMValueRef extent, 
     LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(e->b)};
     LLVMAddIncoming(phi, value, from, 2);
     if (!down) return LLVMBuildICmp(e->b, LLVMIntSLT, next, extent, "");
-    return LLVMBuildICmp(e->b, broadcasts ? LLVMIntNE : LLVMIntSGT, next, zero, "");
+    return LLVMBuildICmp(e->b, scalars ? LLVMIntNE : LLVMIntSGT, next, zero, "");
 }
 
 static bool emit_rolled(Emit *e, const Stmt *s) {
@@ -78,13 +78,14 @@ static bool emit_rolled(Emit *e, const Stmt *s) {
     *var = (VarNow){.v = phi, .rolled = true};
     var->ready = LLVMBuildBr(e->b, body);
     e->depth++;
-    int splats = e->splats;
+    int scalar_loads = e->scalar_loads;
     LLVMPositionBuilderAtEnd(e->b, body);
     if (!emit_stmts(e, s->body)) return false;
     e->depth--;
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
     close_steps(e, var, before);
-    LLVMValueRef more = close_count(e, phi, emit_arg(e, e->lift->loop[s->var].extent), before, e->splats > splats);
+    LLVMValueRef more =
+        close_count(e, phi, emit_arg(e, e->lift->loop[s->var].extent), before, e->scalar_loads > scalar_loads);
     LLVMBuildCondBr(e->b, more, head, after);
     LLVMPositionBuilderAtEnd(e->b, after);
     return true;
