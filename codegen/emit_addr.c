@@ -4,7 +4,9 @@
  *     for h { p1 = x + 928*h;  for C { p2 = p1 + 53824*C;  load p2[16*0 + 3]; load p2[16*1 + 3]; … } }
  *
  * so nothing is left for LICM to move, unrolled copies share one pointer, and their constants end up
- * as displacements in the instructions. */
+ * as displacements in the instructions. In a loop p2 is a pointer that steps by 53824. What is lifted is the
+ * same for all tasks of a nest and made before the first: an unrolled loop with a lifted coefficient has one
+ * register for each multiple, added in the instruction (p2[i], p2[2*i]). */
 #include "codegen/emit_state.h"
 
 LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes) {
@@ -53,7 +55,7 @@ typedef struct Addend {
     int64_t coef;
     LLVMValueRef factor; /* NULL: 1 */
     LLVMValueRef ready;  /* put before this */
-    VarNow *loop;        /* v is the variable of this rolled loop; NULL: of none */
+    VarNow *loop;        /* the rolled loop that steps a pointer; NULL: none does */
 } Addend;
 
 static LLVMValueRef build_addend(Emit *e, const Addend *x) {
@@ -126,7 +128,7 @@ static bool open_term(Emit *e, const LiftTerm *t, Addend *out) {
     VarNow *v = &e->var[t->var];
     if (v->known) return false;
     *out = (Addend){v->v, t->arg < 0 ? t->coef : 1, t->arg < 0 ? NULL : emit_arg(e, t->arg), v->ready,
-                    v->rolled ? v : NULL};
+                    v->rolled && e->lift->loop[t->var].far ? v : NULL};
     return true;
 }
 

@@ -28,13 +28,14 @@ static void add_terms(Lift *l, Access *out, const Affine *x) {
     bool few = large_copies(l, x) <= LIFT_COPIES;
     for (int i = 0; i < x->n; i++) {
         int var = x->term[i].var, at = out->n;
-        const LiftLoop *loop = &l->loop[var];
+        LiftLoop *loop = &l->loop[var];
         if (l->k->var[var].extent == 1) continue;
         bool constant = out->exact || loop->mark == MARK_VEC || (loop->mark == MARK_UNROLL && !few);
         int64_t coef = x->term[i].coef;
         for (; at > 0 && l->loop[term[at - 1].var].number > loop->number; at--) term[at] = term[at - 1];
         term[at] = (LiftTerm){var, coef, -1};
         if (!constant && large(coef)) term[at].arg = value_arg(l, out->buf, var, coef);
+        loop->far |= coef != 1;
         out->n++;
     }
     out->term = term;

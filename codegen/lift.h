@@ -38,6 +38,7 @@ typedef struct LiftLoop {
     int number; /* in the text, from 1: the order of the loops there */
     Mark mark;
     int extent; /* its arg; −1: it is a constant */
+    bool far;   /* an access steps by more than an element; where none does one variable is the index of all */
 } LiftLoop;
 
 typedef struct LiftNest {

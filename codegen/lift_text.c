@@ -126,7 +126,7 @@ static void print_loop(Lift *l, const Stmt *s) {
         print_list(l, s->body);
         return;
     }
-    *loop = (LiftLoop){++l->n_loops, s->mark, rolled ? own_arg(l, extent) : -1};
+    *loop = (LiftLoop){.number = ++l->n_loops, .mark = s->mark, .extent = rolled ? own_arg(l, extent) : -1};
     text_add(&l->text, "%s v%d %s%lld {", marks[s->mark], loop->number, rolled ? "$" : "",
              (long long)(rolled ? loop->extent : extent));
     print_list(l, s->body);
