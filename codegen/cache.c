@@ -49,16 +49,13 @@ static uint64_t hash_math(void) {
     return h;
 }
 
-CacheKey cache_key(Arena *a, const Kernel *k, const Target *t, const char *options) {
-    Kernel nameless = *k;
-    nameless.name = "kernel";
-    nameless.steps = "";
+CacheKey cache_key(Arena *a, const char *kernel, const Target *t, const char *options) {
     /* One field a line, and the only one of several lines last: no two lists read the same. */
     Text text = {.arena = a};
     text_add(&text, "%s\n%s\n%s\n%d %d\n%s\n", t->triple, t->cpu, t->features, t->vector_bytes, t->fma, options);
     text_add(&text, "%s\n%s\n%s\n%llx\n", LUNETTE_VERSION " " LUNETTE_CODE, llvm_version(), llvm_passes(),
              (unsigned long long)hash_math());
-    kernel_print(&text, &nameless);
+    text_add(&text, "%s", kernel);
     CacheKey key;
     XXH128_hash_t h = XXH3_128bits(text.v, text.n);
     snprintf(key.text, sizeof key.text, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);

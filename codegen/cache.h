@@ -12,9 +12,9 @@ typedef struct CacheKey {
     char text[CACHE_KEY_TEXT]; /* 32 hex digits */
 } CacheKey;
 
-/* Hash of all that decides the code: the kernel's text without its name and schedule, the target,
- * `options`, the versions of Lunette and LLVM and the passes. */
-CacheKey cache_key(Arena *a, const Kernel *k, const Target *t, const char *options);
+/* Hash of all that decides the code: the kernel's text (Lift.text), the target, `options`, the versions
+ * of Lunette and LLVM and the passes. */
+CacheKey cache_key(Arena *a, const char *kernel, const Target *t, const char *options);
 
 /* The default directory: $XDG_CACHE_HOME/lunette, else $HOME/.cache/lunette; false if neither is
  * set or it is too long. The one place that reads the environment; for the driver to call. */

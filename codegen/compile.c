@@ -1,5 +1,6 @@
 #include "codegen/compile.h"
 #include "codegen/cache.h"
+#include "codegen/lift.h"
 #include "codegen/link.h"
 #include "codegen/target.h"
 
@@ -12,7 +13,7 @@
 
 enum { MAX_THREADS = 64, SYMBOL = 2 + CACHE_KEY_TEXT, STACK = 16 << 20 };
 
-/* A distinct kernel. */
+/* A distinct object, of one kernel or several. */
 typedef struct Unit {
     const Kernel *kernel;
     CacheKey key;
@@ -25,7 +26,8 @@ typedef struct Unit {
 
 struct CodeLib {
     Unit *unit;
-    int *unit_of; /* by kernel */
+    int *unit_of;   /* by kernel */
+    intptr_t **arg; /* by kernel; NULL: it has none */
     CodeMap map;
     CodeStats stats;
 };
@@ -126,16 +128,24 @@ static void add_unit(CodeLib *lib, int kernel, const Kernel *k, const CacheKey *
     lib->unit_of[kernel] = at;
 }
 
+static intptr_t *copy_args(const Lift *l) {
+    intptr_t *v = mem_alloc((size_t)l->n_arg * sizeof *v);
+    for (int i = 0; v && i < l->n_arg; i++) v[i] = l->arg[i].value;
+    return v;
+}
+
 static bool find_units(CodeLib *lib, const Kernel *const *kernels, int n, const Target *t, Diag *d) {
     Arena *a = arena_open(d);
     if (!a) return false;
     volatile bool good = false;
     if (ARENA_TRY(a)) {
-        for (int i = 0; i < n; i++) {
-            CacheKey key = cache_key(a, kernels[i], t, "");
-            add_unit(lib, i, kernels[i], &key);
-        }
         good = true;
+        for (int i = 0; i < n && good; i++) {
+            Lift *l = lift_kernel(a, kernels[i]);
+            CacheKey key = cache_key(a, text_get(&l->text), t, "");
+            add_unit(lib, i, kernels[i], &key);
+            if (l->n_arg) good = (lib->arg[i] = copy_args(l)) || diag_fail(d, DIAG_MACHINE, "out of memory");
+        }
     } else diag_fail(d, DIAG_MACHINE, "out of memory");
     ARENA_END(a);
     arena_close(a);
@@ -216,8 +226,9 @@ bool code_open(CodeLib **out, const Kernel *const *kernels, int n, const Target 
     size_t count = n > 0 ? (size_t)n : 1;
     lib->unit = mem_alloc(count * sizeof *lib->unit);
     lib->unit_of = mem_alloc(count * sizeof *lib->unit_of);
-    bool good =
-        lib->unit && lib->unit_of ? fill(lib, kernels, n, t, o, d) : diag_fail(d, DIAG_MACHINE, "out of memory");
+    lib->arg = mem_alloc(count * sizeof *lib->arg);
+    bool good = lib->unit && lib->unit_of && lib->arg ? fill(lib, kernels, n, t, o, d)
+                                                      : diag_fail(d, DIAG_MACHINE, "out of memory");
     lib->stats.seconds = seconds() - start;
     if (good) *out = lib;
     else code_close(lib);
@@ -225,6 +236,7 @@ bool code_open(CodeLib **out, const Kernel *const *kernels, int n, const Target 
 }
 
 KernelFn code_fn(const CodeLib *lib, int kernel) { return lib->unit[lib->unit_of[kernel]].fn; }
+const intptr_t *code_args(const CodeLib *lib, int kernel) { return lib->arg[kernel]; }
 const CodeStats *code_stats(const CodeLib *lib) { return &lib->stats; }
 
 void code_close(CodeLib *lib) {
@@ -233,5 +245,7 @@ void code_close(CodeLib *lib) {
     if (lib->unit) free_images(lib);
     mem_free(lib->unit);
     mem_free(lib->unit_of);
+    for (int i = 0; lib->arg && i < lib->stats.kernels; i++) mem_free(lib->arg[i]);
+    mem_free(lib->arg);
     mem_free(lib);
 }

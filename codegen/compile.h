@@ -1,5 +1,5 @@
-/* Kernels to callable functions: equal ones once, from the cache or compiled by several threads,
- * linked into the process. LLVM is loaded when there is one to compile. */
+/* Kernels to callable functions: one for all that are equal but for lifted constants (lift.h), from the
+ * cache or compiled by several threads, linked into the process. LLVM is loaded when there is one to compile. */
 #ifndef LUNETTE_CODEGEN_COMPILE_H
 #define LUNETTE_CODEGEN_COMPILE_H
 
@@ -27,6 +27,7 @@ typedef struct CodeLib CodeLib;
 /* The kernels are verified ones; they are read only here. The code lives until code_close. */
 bool code_open(CodeLib **out, const Kernel *const *kernels, int n, const Target *t, const CodeOptions *o, Diag *d);
 KernelFn code_fn(const CodeLib *lib, int kernel);
+const intptr_t *code_args(const CodeLib *lib, int kernel); /* what its function is called with; NULL: nothing */
 const CodeStats *code_stats(const CodeLib *lib);
 void code_close(CodeLib *lib); /* NULL is fine */
 

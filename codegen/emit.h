@@ -3,7 +3,7 @@
  *     void SYMBOL(void *const *buf, const intptr_t *arg, intptr_t begin, intptr_t end)
  *
  * runs tasks begin … end−1 (numbered as kernel_tasks does); buf[i] is the memory of parameter i, arg
- * is not read yet. Parameters must not overlap each other in memory if one of them is written: the
+ * the kernel's values of what is lifted (lift.h). Parameters must not overlap each other in memory if one of them is written: the
  * optimizer is told so. The code calls nothing, touches no memory but its buffers, its stack (at most
  * a few tens of KB) and constants of its own, and gives the bits of the interpreter. */
 #ifndef LUNETTE_CODEGEN_EMIT_H

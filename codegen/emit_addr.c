@@ -4,41 +4,10 @@
  *     for h { p1 = x + 928*h;  for C { p2 = p1 + 53824*C;  load p2[16*0 + 3]; load p2[16*1 + 3]; … } }
  *
  * so nothing is left for LICM to move, unrolled copies share one pointer, and their constants end up
- * as displacements in the instructions. */
+ * as displacements in the instructions. In a loop p2 is a pointer that steps by 53824. What is lifted is the
+ * same for all tasks of a nest and made before the first: an unrolled loop with a lifted coefficient has one
+ * register for each multiple, added in the instruction (p2[i], p2[2*i]). */
 #include "codegen/emit_state.h"
-
-#include <string.h>
-
-static unsigned memo_slot(const Memo *m, const void *key) {
-    return (unsigned)(((uintptr_t)key >> 4) * 0x9E3779B97F4A7C15u >> 32) & (m->cap - 1);
-}
-
-void *memo_get(const Memo *m, const void *key) {
-    if (m->cap == 0) return NULL;
-    for (unsigned i = memo_slot(m, key);; i = (i + 1) & (m->cap - 1)) {
-        if (m->row[i].generation != m->generation + 1) return NULL;
-        if (m->row[i].key == key) return m->row[i].value;
-    }
-}
-
-static void memo_set(Memo *m, const void *key, void *value) {
-    unsigned i = memo_slot(m, key);
-    while (m->row[i].generation == m->generation + 1 && m->row[i].key != key) i = (i + 1) & (m->cap - 1);
-    m->row[i] = (MemoRow){key, value, m->generation + 1};
-}
-
-void memo_put(Arena *a, Memo *m, const void *key, void *value) {
-    if (2 * m->n >= m->cap) {
-        Memo bigger = {NULL, m->cap ? 2 * m->cap : 64, 0, m->generation};
-        bigger.row = ARENA_ARRAY(a, MemoRow, bigger.cap);
-        for (unsigned i = 0; i < m->cap; i++)
-            if (m->row[i].generation == m->generation + 1) memo_set(&bigger, m->row[i].key, m->row[i].value);
-        bigger.n = m->n;
-        *m = bigger;
-    }
-    memo_set(m, key, value);
-    m->n++;
-}
 
 LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes) {
     (void)e;
@@ -62,98 +31,118 @@ LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar) {
     return shuffle(e, one, none, zeros, e->lanes);
 }
 
-typedef struct Linear {
-    const Type *type; /* two buffers may share a subscript list */
-    Affine x;
-} Linear;
-
-const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub) {
-    Linear *known = memo_get(&e->linear, sub);
-    if (known && known->type == type) return &known->x;
-    known = ARENA_NEW(e->a, Linear);
-    *known = (Linear){type, affine_linear(e->a, type, sub)};
-    memo_put(e->a, &e->linear, sub, known);
-    return &known->x;
+LLVMValueRef emit_load_arg(Emit *e, int arg) {
+    LLVMValueRef at = LLVMConstInt(e->i64, (unsigned)arg, false);
+    LLVMValueRef p = LLVMBuildInBoundsGEP2(e->b, e->i64, LLVMGetParam(e->fn, 1), &at, 1, "");
+    LLVMValueRef v = LLVMBuildLoad2(e->b, e->i64, p, "arg");
+    LLVMSetMetadata(v, LLVMGetMDKindIDInContext(e->ctx, "invariant.load", 14),
+                    LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, NULL, 0)));
+    return v;
 }
 
-/* The same pointer, of which LLVM knows nothing. Without it loop strength reduction sees through all levels of a nest and may
- * give each load of a tile a pointer of its own, twenty of them on the stack: a 3x3 convolution with a 2x5 tile, 16 channels at
- * a time, ran at 70 % of the peak instead of 95 %. */
-static LLVMValueRef hide_pointer(Emit *e, LLVMValueRef p) {
-    LLVMTypeRef type = LLVMFunctionType(e->ptr, &e->ptr, 1, false);
-    LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
-    LLVMValueRef call = LLVMBuildCall2(e->b, type, same, &p, 1, "");
-    static const char *const pure[] = {"nounwind", "willreturn"};
-    for (size_t i = 0; i < COUNT_OF(pure); i++) {
-        unsigned kind = LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i]));
-        LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                                 LLVMCreateEnumAttribute(e->ctx, kind, 0));
-    }
-    unsigned memory = LLVMGetEnumAttributeKindForName("memory", 6); /* none */
-    LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                             LLVMCreateEnumAttribute(e->ctx, memory, 0));
-    return call;
+LLVMValueRef emit_arg(Emit *e, int arg) {
+    if (e->arg[arg]) return e->arg[arg];
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, e->setup);
+    e->arg[arg] = emit_load_arg(e, arg);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return e->arg[arg];
 }
 
-/* v·coef added to base (a pointer to elements of this type; NULL: an i64 sum), put where v is set. */
-static LLVMValueRef add_term(Emit *e, LLVMValueRef base, LLVMTypeRef element, const VarNow *var, int64_t coef,
-                             bool inbounds) {
+/* What is added to a base: v·coef·factor, in elements. */
+typedef struct Addend {
+    LLVMValueRef v;
+    int64_t coef;
+    LLVMValueRef factor; /* NULL: 1 */
+    LLVMValueRef ready;  /* put before this */
+    VarNow *loop;        /* the rolled loop that steps a pointer; NULL: none does */
+} Addend;
+
+static LLVMValueRef build_addend(Emit *e, const Addend *x) {
+    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)x->coef, true);
+    LLVMValueRef v = x->coef == 1 ? x->v : LLVMBuildNSWMul(e->b, x->v, c, "");
+    return x->factor ? LLVMBuildNSWMul(e->b, v, x->factor, "") : v;
+}
+
+/* base + by·(the loop's variable). LLVM would make such pointers of products too, but gives up where several
+ * invariants are added to them. */
+static LLVMValueRef stepping_pointer(Emit *e, LLVMValueRef base, LLVMTypeRef element, const Addend *a) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, a->v); /* a phi itself */
+    LLVMValueRef phi = LLVMBuildPhi(e->b, e->ptr, "");
+    LLVMPositionBuilderAtEnd(e->b, here);
+    LLVMValueRef by = a->factor ? a->factor : LLVMConstInt(e->i64, (uint64_t)a->coef, true);
+    Step step = {phi, base, by, element};
+    ARENA_PUSH(e->a, a->loop->step, a->loop->n_step, a->loop->cap_step, step);
+    return phi;
+}
+
+static LLVMValueRef sum_before(Emit *e, LLVMValueRef base, LLVMTypeRef element, const Addend *a, bool inbounds) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, a->ready);
+    LLVMValueRef x = build_addend(e, a);
+    if (element && inbounds) x = LLVMBuildInBoundsGEP2(e->b, element, base, &x, 1, "");
+    else if (element) x = LLVMBuildGEP2(e->b, element, base, &x, 1, "");
+    else if (base) x = LLVMBuildNSWAdd(e->b, base, x, "");
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return x;
+}
+
+/* Its sum with base: a pointer to elements of this type; element NULL: an i64, or NULL for 0. */
+static LLVMValueRef add_term(Emit *e, LLVMValueRef base, LLVMTypeRef element, const Addend *a, bool inbounds) {
     for (int i = e->n_gep - 1; i >= 0; i--) {
         const GepRow *g = &e->gep[i];
-        if (g->base == base && g->v == var->v && g->coef == coef) return g->result;
+        if (g->base == base && g->v == a->v && g->coef == a->coef && g->factor == a->factor) return g->result;
     }
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
-    LLVMPositionBuilderBefore(e->b, var->ready);
-    LLVMValueRef x = coef == 1 ? var->v : LLVMBuildNSWMul(e->b, var->v, LLVMConstInt(e->i64, (uint64_t)coef, true), "");
-    if (base && inbounds) x = LLVMBuildInBoundsGEP2(e->b, element, base, &x, 1, "");
-    else if (base) x = LLVMBuildGEP2(e->b, element, base, &x, 1, "");
-    if (base && var->outer) x = hide_pointer(e, x);
-    LLVMPositionBuilderAtEnd(e->b, here);
-    GepRow row = {base, var->v, x, coef};
+    LLVMValueRef x =
+        a->loop && element ? stepping_pointer(e, base, element, a) : sum_before(e, base, element, a, inbounds);
+    GepRow row = {base, a->v, a->factor, x, a->coef};
     ARENA_PUSH(e->a, e->gep, e->n_gep, e->cap_gep, row);
     return x;
 }
 
-/* The terms of x over variables that are not constants here, outermost loop first; returns the rest. */
-static int64_t split_terms(const Emit *e, const Affine *x, Term *out, int *n) {
-    int64_t base = x->base;
-    *n = 0;
+/* Where an access lies by loops whose variables are constants here: a constant … */
+static int64_t known_part(const Emit *e, const Access *x) {
+    int64_t sum = x->base;
     for (int i = 0; i < x->n; i++) {
-        const VarNow *v = &e->var[x->term[i].var];
-        if (v->known) {
-            base += x->term[i].coef * v->value;
-            continue;
-        }
-        int at = (*n)++;
-        for (; at > 0 && e->var[out[at - 1].var].depth > v->depth; at--) out[at] = out[at - 1];
-        out[at] = x->term[i];
+        const LiftTerm *t = &x->term[i];
+        if (e->var[t->var].known && t->arg < 0) sum += t->coef * e->var[t->var].value;
     }
-    return base;
+    return sum;
 }
 
-LLVMValueRef emit_affine(Emit *e, const Affine *x) {
-    Term term[MAX_TERMS];
-    int n;
-    int64_t base = split_terms(e, x, term, &n);
+/* … and multiples of args, the same for all tasks; NULL: nothing. */
+static LLVMValueRef known_args(Emit *e, const Access *x) {
     LLVMValueRef sum = NULL;
-    for (int i = 0; i < n; i++) {
-        LLVMValueRef t = add_term(e, NULL, NULL, &e->var[term[i].var], term[i].coef, false);
+    for (int i = 0; i < x->n; i++) {
+        const LiftTerm *t = &x->term[i];
+        int64_t value = e->var[t->var].value;
+        if (!e->var[t->var].known || t->arg < 0 || value == 0) continue;
+        sum = add_term(e, sum, NULL, &(Addend){emit_arg(e, t->arg), value, NULL, e->setup, NULL}, false);
+    }
+    return sum;
+}
+
+/* The term, if its variable is not known. */
+static bool open_term(Emit *e, const LiftTerm *t, Addend *out) {
+    VarNow *v = &e->var[t->var];
+    if (v->known) return false;
+    *out = (Addend){v->v, t->arg < 0 ? t->coef : 1, t->arg < 0 ? NULL : emit_arg(e, t->arg), v->ready,
+                    v->rolled && e->lift->loop[t->var].far ? v : NULL};
+    return true;
+}
+
+LLVMValueRef emit_affine(Emit *e, const Access *x) {
+    LLVMValueRef sum = NULL;
+    for (int i = 0; i < x->n; i++) {
+        Addend a;
+        if (!open_term(e, &x->term[i], &a)) continue;
+        LLVMValueRef t = add_term(e, NULL, NULL, &a, false);
         sum = sum ? LLVMBuildNSWAdd(e->b, sum, t, "") : t;
     }
+    int64_t base = known_part(e, x);
     LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)base, true);
     return !sum ? c : base == 0 ? sum : LLVMBuildNSWAdd(e->b, sum, c, "");
-}
-
-/* Where the loops of the first `n` terms alone lead stays inside a memory of `size` elements: only
- * then is the partial sum an inbounds pointer (x[57 − h] is not, before the 57 is added). */
-static bool prefix_inside(const Emit *e, const Term *term, int n, int64_t size) {
-    int64_t lo = 0, hi = 0;
-    for (int i = 0; i < n; i++) {
-        int64_t reach = term[i].coef * (e->k->var[term[i].var].extent - 1);
-        if (reach < 0) lo += reach;
-        else hi += reach;
-    }
-    return lo >= 0 && hi < size;
 }
 
 /* A memory and how it is told from the others. */
@@ -161,23 +150,25 @@ typedef struct Memory {
     LLVMValueRef base;
     const BufNow *scopes; /* NULL: a table */
     DType dtype;
-    int64_t size; /* elements */
 } Memory;
 
-static LLVMValueRef emit_address(Emit *e, const Memory *m, const Affine *x) {
-    Term term[MAX_TERMS];
-    int n;
-    int64_t rest = split_terms(e, x, term, &n);
-    bool inside = true;
+static LLVMValueRef emit_address(Emit *e, const Memory *m, const Access *x) {
     LLVMTypeRef element = emit_element(e, m->dtype);
-    LLVMValueRef p = m->base;
-    for (int i = 0; i < n; i++) {
-        inside = inside && prefix_inside(e, term, i + 1, m->size);
-        p = add_term(e, p, element, &e->var[term[i].var], term[i].coef, inside);
+    LLVMValueRef p = m->base, same = known_args(e, x);
+    if (x->base_arg >= 0)
+        p = add_term(e, p, element, &(Addend){emit_arg(e, x->base_arg), 1, NULL, e->setup, NULL}, x->inside);
+    for (int i = 0; i < x->n; i++) {
+        Addend a;
+        if (open_term(e, &x->term[i], &a)) p = add_term(e, p, element, &a, x->inside);
     }
-    if (rest == 0) return p;
-    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)rest, true);
-    return inside ? LLVMBuildInBoundsGEP2(e->b, element, p, &c, 1, "") : LLVMBuildGEP2(e->b, element, p, &c, 1, "");
+    int64_t rest = known_part(e, x);
+    LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)rest, true), *more[] = {same ? &same : NULL, rest ? &c : NULL};
+    for (size_t i = 0; i < COUNT_OF(more); i++) {
+        if (!more[i]) continue;
+        p = x->inside ? LLVMBuildInBoundsGEP2(e->b, element, p, more[i], 1, "")
+                      : LLVMBuildGEP2(e->b, element, p, more[i], 1, "");
+    }
+    return p;
 }
 
 static LLVMValueRef pointer_at(Emit *e, const Memory *m, LLVMValueRef p, int64_t elements) {
@@ -241,9 +232,10 @@ static LLVMValueRef load_gather(Emit *e, const Memory *m, LLVMValueRef p, int64_
     return v;
 }
 
-static int64_t lane_coef(const Emit *e, const Affine *x) { return e->vec < 0 ? 0 : affine_coef(x, e->vec); }
+static int64_t lane_coef(const Emit *e, const Access *x) { return e->vec < 0 ? 0 : access_coef(x, e->vec); }
 
 static LLVMValueRef load_memory(Emit *e, const Memory *m, LLVMValueRef p, int64_t coef) {
+    if (e->lanes == 1 || coef == 0) e->scalar_loads++;
     if (e->lanes == 1) return load_lanes(e, m, p, 1);
     if (coef == 0) return emit_splat(e, load_lanes(e, m, p, 1));
     if (coef == 1) return load_lanes(e, m, p, e->lanes);
@@ -273,7 +265,7 @@ static LLVMValueRef taken_offset(Emit *e, const Type *type, const TakeIndex *tak
 }
 
 /* Where the lanes share the indexes, their elements lie as those of an affine access do. */
-static LLVMValueRef load_taken(Emit *e, const Memory *m, const Type *type, const Affine *x, const TakeIndex *take) {
+static LLVMValueRef load_taken(Emit *e, const Memory *m, const Type *type, const Access *x, const TakeIndex *take) {
     bool each_lane = false;
     for (int i = 0; i < type->rank; i++) each_lane |= varies(e, &take[i]);
     LLVMValueRef offset = taken_offset(e, type, take, each_lane), p = emit_address(e, m, x);
@@ -282,30 +274,24 @@ static LLVMValueRef load_taken(Emit *e, const Memory *m, const Type *type, const
     return load_memory(e, m, p, lane_coef(e, x));
 }
 
-static int64_t const_at(const Emit *e, const Affine *x) {
-    Term term[MAX_TERMS];
-    int n;
-    return split_terms(e, x, term, &n);
-}
-
 static Memory memory_of(const Emit *e, int buf) {
     const Type *type = &e->k->buf[buf].type;
-    return (Memory){e->buf[buf].base, &e->buf[buf], type->dtype, type_memory_elements(type)};
+    return (Memory){e->buf[buf].base, &e->buf[buf], type->dtype};
 }
 
 LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub, const TakeIndex *take) {
     const Type *type = &e->k->buf[buf].type;
-    const Affine *x = emit_linear(e, type, sub);
-    if (!e->buf[buf].base) return reg_load(e, &e->buf[buf], const_at(e, x), lane_coef(e, x));
+    const Access *x = lift_access(e->lift, buf, sub, take != NULL);
+    if (!e->buf[buf].base) return reg_load(e, &e->buf[buf], known_part(e, x), lane_coef(e, x));
     Memory m = memory_of(e, buf);
     return take ? load_taken(e, &m, type, x, take) : load_memory(e, &m, emit_address(e, &m, x), lane_coef(e, x));
 }
 
 void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v) {
-    const Affine *x = emit_linear(e, &e->k->buf[buf].type, sub);
+    const Access *x = lift_access(e->lift, buf, sub, false);
     int64_t coef = lane_coef(e, x);
     if (!e->buf[buf].base) {
-        reg_store(e, &e->buf[buf], const_at(e, x), coef, v);
+        reg_store(e, &e->buf[buf], known_part(e, x), coef, v);
         return;
     }
     Memory m = memory_of(e, buf);
@@ -324,14 +310,14 @@ void emit_prefetch(Emit *e, int buf, const Affine *sub) {
     LLVMValueRef fn = LLVMGetNamedFunction(e->module, "llvm.prefetch.p0");
     if (!fn) fn = LLVMAddFunction(e->module, "llvm.prefetch.p0", type);
     Memory m = memory_of(e, buf);
-    m.size = 0; /* the address may lie outside */
-    LLVMValueRef p = emit_address(e, &m, emit_linear(e, &e->k->buf[buf].type, sub));
+    LLVMValueRef p = emit_address(e, &m, lift_place(e->lift, buf, sub));
     LLVMValueRef value[] = {p, LLVMConstInt(e->i32, 0, false), LLVMConstInt(e->i32, 3, false),
                             LLVMConstInt(e->i32, 1, false)};
     LLVMBuildCall2(e->b, type, fn, value, 4, "");
 }
 
-LLVMValueRef emit_table(Emit *e, int table, const Affine *x) {
-    Memory m = {e->table[table], NULL, DT_F32, e->k->table[table].n};
+LLVMValueRef emit_table(Emit *e, int table, const Affine *sub) {
+    const Access *x = lift_access(e->lift, -1, sub, true);
+    Memory m = {e->table[table], NULL, DT_F32};
     return load_memory(e, &m, emit_address(e, &m, x), lane_coef(e, x));
 }

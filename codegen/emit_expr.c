@@ -66,7 +66,7 @@ static LLVMValueRef emit_call(Emit *e, const Expr *x) {
 
 /* An affine form as a float: one rounding, from the exact integer. */
 static LLVMValueRef emit_index(Emit *e, const Affine *x) {
-    LLVMValueRef v = emit_affine(e, x);
+    LLVMValueRef v = emit_affine(e, lift_access(e->lift, -1, x, true));
     int64_t lo, hi, coef = e->vec < 0 ? 0 : affine_coef(x, e->vec);
     affine_range(e->k, x, &lo, &hi);
     bool narrow = lo >= INT32_MIN && hi <= INT32_MAX; /* 64-bit lanes have no conversion before AVX-512 */

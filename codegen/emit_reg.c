@@ -6,7 +6,7 @@
 #include "codegen/emit_state.h"
 
 static bool var_will_be_known(const Emit *e, int var) {
-    Mark mark = e->var[var].mark;
+    Mark mark = e->lift->loop[var].mark;
     return e->k->var[var].extent == 1 || mark == MARK_UNROLL || mark == MARK_VEC;
 }
 
@@ -19,11 +19,11 @@ typedef struct Scan {
 } Scan;
 
 static void scan_access(Emit *e, Scan *s, const Affine *sub) {
-    const Affine *x = emit_linear(e, &e->k->buf[s->buf].type, sub);
+    const Access *x = lift_access(e->lift, s->buf, sub, true);
     for (int i = 0; i < x->n; i++) {
         int var = x->term[i].var;
         if (!var_will_be_known(e, var)) s->constant = false;
-        if (e->var[var].mark == MARK_VEC && x->term[i].coef == 1 && e->k->var[var].extent > s->vectors)
+        if (e->lift->loop[var].mark == MARK_VEC && x->term[i].coef == 1 && e->k->var[var].extent > s->vectors)
             s->vectors = e->k->var[var].extent;
     }
 }

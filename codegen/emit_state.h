@@ -2,6 +2,8 @@
 #ifndef LUNETTE_CODEGEN_EMIT_STATE_H
 #define LUNETTE_CODEGEN_EMIT_STATE_H
 
+#include "codegen/lift.h"
+#include "codegen/memo.h"
 #include "codegen/llvm.h"
 #include "ir/mathfn.h"
 
@@ -12,15 +14,21 @@ enum {
     MAX_TERMS = 64,
 };
 
+/* A pointer that a rolled loop moves on: its value in the next iteration is made when the body is. */
+typedef struct Step {
+    LLVMValueRef phi, base, by; /* by: elements, i64 */
+    LLVMTypeRef element;
+} Step;
+
 /* What is known of a loop variable where the builder stands. */
 typedef struct VarNow {
     bool known; /* a constant: extent 1, unrolled, or the first lane of a chunk of a vec loop */
     int64_t value;
     LLVMValueRef v;     /* i64, when not known */
     LLVMValueRef ready; /* the branch before which everything computed from v alone is put */
-    int depth;          /* its place among the open loops, outermost first */
-    Mark mark;
-    bool outer; /* there are rolled loops inside its loop */
+    bool rolled;        /* a loop of the code, which has steps; a task's is none */
+    Step *step;
+    int n_step, cap_step;
 } VarNow;
 
 /* A register tile is a set of slots, each a vector that LLVM's mem2reg turns into a value. */
@@ -39,25 +47,14 @@ typedef struct BufNow {
     int n_slot;
 } BufNow;
 
-typedef struct GepRow { /* base + v·coef, made once */
-    LLVMValueRef base, v, result;
+typedef struct GepRow { /* base + v·coef·factor, made once */
+    LLVMValueRef base, v, factor, result;
     int64_t coef;
 } GepRow;
 
-typedef struct MemoRow {
-    const void *key;
-    void *value;
-    unsigned generation;
-} MemoRow;
-
-/* pointer → pointer; clearing is one increment. */
-typedef struct Memo {
-    MemoRow *row;
-    unsigned cap, n, generation;
-} Memo;
-
 typedef struct Emit {
     const Kernel *k;
+    Lift *lift;
     const Target *t;
     Arena *a;
     Diag *d;
@@ -71,21 +68,19 @@ typedef struct Emit {
     BufNow *buf;         /* [n_buf] */
     LLVMValueRef *table; /* [n_table] constant arrays */
     int depth;           /* open loops */
+    LLVMValueRef *arg;   /* [lift->n_arg] as loaded by the nest; NULL: not yet … */
+    LLVMValueRef setup;  /* … before this branch: what is the same for all its tasks */
     int vec;             /* the variable of the open vec loop, −1 if none … */
     int lanes;           /* … and the lanes of the chunk being emitted; 1 outside */
     GepRow *gep;
     int n_gep, cap_gep;
-    Memo linear;  /* subscript list → its Affine in memory */
     Memo values;  /* Expr → LLVMValueRef, of one instance of a store */
     Memo scalars; /* … of what is the same in all lanes of a vector */
     int instances;
+    int scalar_loads; /* of one element, also for all lanes of a vector, so far */
     int64_t stack_bytes;
     unsigned md_scope, md_noalias;
 } Emit;
-
-void *memo_get(const Memo *m, const void *key);
-void memo_put(Arena *a, Memo *m, const void *key, void *value);
-static inline void memo_clear(Memo *m) { m->generation++, m->n = 0; }
 
 /* emit_addr.c: memory. An access is a list of subscripts; `lanes` and the coefficient of the vec
  * variable say which elements are meant. */
@@ -95,9 +90,11 @@ LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
 LLVMValueRef emit_load(Emit *e, int buf, const Affine *sub, const TakeIndex *take);
 void emit_store(Emit *e, int buf, const Affine *sub, LLVMValueRef v);
 void emit_prefetch(Emit *e, int buf, const Affine *sub); /* for reading, into all levels of cache */
-LLVMValueRef emit_affine(Emit *e, const Affine *x); /* its value for lane 0, i64 */
+LLVMValueRef emit_affine(Emit *e, const Access *x); /* its value for lane 0, i64 */
 LLVMValueRef emit_table(Emit *e, int table, const Affine *x);
-const Affine *emit_linear(Emit *e, const Type *type, const Affine *sub);
+/* A value of arg, i64: the same for all tasks of the nest. */
+LLVMValueRef emit_arg(Emit *e, int arg);
+LLVMValueRef emit_load_arg(Emit *e, int arg); /* … at this place */
 
 /* emit_reg.c: buffers on the stack and in registers. */
 bool emit_alloc(Emit *e, const Stmt *alloc);

@@ -41,6 +41,47 @@ static bool emit_assign(Emit *e, const Stmt *s) {
 
 static LLVMValueRef emit_int64(Emit *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
 
+/* The iterations of a loop: v = first … end−1, as i64. */
+typedef struct Range {
+    LLVMValueRef first, end;
+} Range;
+
+/* The pointers move on, at the end of the body. `entry` is the branch into the loop. */
+static void close_steps(Emit *e, const VarNow *var, const Range *r, LLVMValueRef entry) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b), from[] = {LLVMGetInstructionParent(entry), here};
+    for (int i = 0; i < var->n_step; i++) {
+        const Step *s = &var->step[i];
+        LLVMValueRef by = s->by, next = LLVMBuildGEP2(e->b, s->element, s->phi, &by, 1, ""), base = s->base;
+        if (!LLVMIsAConstantInt(r->first)) {
+            LLVMPositionBuilderBefore(e->b, entry);
+            LLVMValueRef skip = LLVMBuildNSWMul(e->b, r->first, by, "");
+            base = LLVMBuildGEP2(e->b, s->element, base, &skip, 1, "");
+            LLVMPositionBuilderAtEnd(e->b, here);
+        }
+        LLVMValueRef value[] = {base, next};
+        LLVMAddIncoming(s->phi, value, from, 2);
+    }
+}
+
+/* Whether there are more iterations. A variable that only counts counts down: that takes no register for the end
+ * and, as "is not 0", no comparison. Where all operands are vectors from memory it is compared: without, LLVM loads
+ * them so early that a strided depthwise window spills in its inner loop. */
+static LLVMValueRef close_count(Emit *e, LLVMValueRef phi, const Range *r, LLVMValueRef entry, bool scalars) {
+    LLVMValueRef zero = emit_int64(e, 0), one = emit_int64(e, 1), count = r->end;
+    bool down = !LLVMGetFirstUse(phi);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b), from[] = {LLVMGetInstructionParent(entry), here};
+    LLVMValueRef next = down ? LLVMBuildNSWSub(e->b, phi, one, "") : LLVMBuildNSWAdd(e->b, phi, one, "");
+    if (down && !LLVMIsAConstantInt(r->first)) {
+        LLVMPositionBuilderBefore(e->b, entry);
+        count = LLVMBuildNSWSub(e->b, r->end, r->first, "");
+        LLVMPositionBuilderAtEnd(e->b, here);
+    }
+    LLVMValueRef value[] = {down ? count : r->first, next};
+    LLVMAddIncoming(phi, value, from, 2);
+    if (!down) return LLVMBuildICmp(e->b, LLVMIntSLT, next, r->end, "");
+    return LLVMBuildICmp(e->b, scalars ? LLVMIntNE : LLVMIntSGT, next, zero, "");
+}
+
 /* max(x, 0)/d, rounded up */
 static LLVMValueRef emit_steps(Emit *e, LLVMValueRef x, int64_t d) {
     LLVMValueRef zero = emit_int64(e, 0);
@@ -49,64 +90,47 @@ static LLVMValueRef emit_steps(Emit *e, LLVMValueRef x, int64_t d) {
 }
 
 /* The iterations that a condition lets through are a range: lo <= c*v + rest < hi. */
-static void emit_range(Emit *e, const Stmt *s, LLVMValueRef *first, LLVMValueRef *end) {
-    const Guard *g = s->guard;
-    int64_t c = affine_coef(&g->form, s->var);
-    Affine outside = affine_subst(e->a, g->form, s->var, affine_const(0));
-    LLVMValueRef rest = emit_affine(e, &outside), lo = emit_int64(e, g->lo), hi = emit_int64(e, g->hi);
+static Range emit_range(Emit *e, const LiftLoop *loop) {
+    int64_t c = loop->guard_coef;
+    LLVMValueRef rest = emit_affine(e, loop->guard), lo = emit_arg(e, loop->guard_lo), hi = emit_arg(e, loop->guard_hi);
+    LLVMValueRef all = loop->extent < 0 ? emit_int64(e, 1) : emit_arg(e, loop->extent);
+    Range r;
     if (c > 0) {
-        *first = emit_steps(e, LLVMBuildNSWSub(e->b, lo, rest, ""), c);
-        *end = emit_steps(e, LLVMBuildNSWSub(e->b, hi, rest, ""), c);
+        r.first = emit_steps(e, LLVMBuildNSWSub(e->b, lo, rest, ""), c);
+        r.end = emit_steps(e, LLVMBuildNSWSub(e->b, hi, rest, ""), c);
     } else { /* rest − hi < |c|*v <= rest − lo */
         LLVMValueRef next = LLVMBuildNSWAdd(e->b, rest, emit_int64(e, 1), "");
-        *first = emit_steps(e, LLVMBuildNSWSub(e->b, next, hi, ""), -c);
-        *end = emit_steps(e, LLVMBuildNSWSub(e->b, next, lo, ""), -c);
+        r.first = emit_steps(e, LLVMBuildNSWSub(e->b, next, hi, ""), -c);
+        r.end = emit_steps(e, LLVMBuildNSWSub(e->b, next, lo, ""), -c);
     }
-    LLVMValueRef all = emit_int64(e, e->k->var[s->var].extent);
-    *end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, *end, all, ""), *end, all, "");
+    r.end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, r.end, all, ""), r.end, all, "");
+    return r;
 }
 
-static bool has_rolled(const Emit *e, const Stmt *list) {
-    for (; list; list = list->next) {
-        bool rolled = list->kind == STMT_FOR && list->mark == MARK_FOR && e->k->var[list->var].extent > 1;
-        if (rolled || has_rolled(e, list->body)) return true;
-    }
-    return false;
-}
-
-static bool emit_rolled(Emit *e, const Stmt *s, int64_t extent) {
+static bool emit_rolled(Emit *e, const Stmt *s) {
     if (e->depth + 1 >= MAX_TERMS)
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
     LLVMBasicBlockRef head = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
     LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->ctx, e->fn, "");
-    LLVMValueRef first = emit_int64(e, 0), end = emit_int64(e, extent);
-    if (s->guard) {
-        emit_range(e, s, &first, &end);
-        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, first, end, ""), head, after);
-    } else {
-        LLVMBuildBr(e->b, head);
-    }
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+    const LiftLoop *loop = &e->lift->loop[s->var];
+    Range r = s->guard ? emit_range(e, loop) : (Range){emit_int64(e, 0), emit_arg(e, loop->extent)};
+    LLVMValueRef some = s->guard ? LLVMBuildICmp(e->b, LLVMIntSLT, r.first, r.end, "") : NULL;
+    LLVMValueRef entry = some ? LLVMBuildCondBr(e->b, some, head, after) : LLVMBuildBr(e->b, head);
     LLVMPositionBuilderAtEnd(e->b, head);
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
     VarNow *var = &e->var[s->var];
-    var->known = false;
-    var->outer = has_rolled(e, s->body);
-    var->v = phi;
+    *var = (VarNow){.v = phi, .rolled = true};
     var->ready = LLVMBuildBr(e->b, body);
-    var->depth = ++e->depth;
+    e->depth++;
+    int scalar_loads = e->scalar_loads;
     LLVMPositionBuilderAtEnd(e->b, body);
     if (!emit_stmts(e, s->body)) return false;
     e->depth--;
-    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
-    LLVMValueRef next = LLVMBuildNUWAdd(e->b, phi, LLVMConstInt(e->i64, 1, false), "");
-    LLVMSetNSW(next, true);
-    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, end, "");
+    LLVMMoveBasicBlockAfter(after, LLVMGetLastBasicBlock(e->fn));
+    close_steps(e, var, &r, entry);
+    LLVMValueRef more = close_count(e, phi, &r, entry, e->scalar_loads > scalar_loads);
     LLVMBuildCondBr(e->b, more, head, after);
-    LLVMValueRef value[] = {first, next};
-    LLVMBasicBlockRef from[] = {before, latch};
-    LLVMAddIncoming(phi, value, from, 2);
     LLVMPositionBuilderAtEnd(e->b, after);
     return true;
 }
@@ -147,7 +171,7 @@ static bool emit_loop(Emit *e, const Stmt *s) {
     if (extent == 1 && !s->guard) return emit_known(e, s, 0);
     switch (s->mark) {
     case MARK_FOR:
-    case MARK_PAR: return emit_rolled(e, s, extent); /* the par loops that are tasks are not seen here */
+    case MARK_PAR: return emit_rolled(e, s); /* the par loops that are tasks are not seen here */
     case MARK_UNROLL: return emit_unrolled(e, s, extent);
     case MARK_VEC: return emit_vector(e, s, extent);
     }

@@ -59,14 +59,6 @@ static void make_tables(Emit *e) {
     }
 }
 
-/* What scanning a tile wants to know before its loops are open. */
-static void note_marks(Emit *e, const Stmt *list) {
-    for (; list; list = list->next) {
-        if (list->kind == STMT_FOR) e->var[list->var].mark = list->mark;
-        if (list->kind != STMT_STORE) note_marks(e, list->body);
-    }
-}
-
 static void add_attribute(Emit *e, const char *name, const char *value) {
     LLVMAttributeRef a =
         LLVMCreateStringAttribute(e->ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
@@ -94,7 +86,7 @@ static void make_attributes(Emit *e) {
 static LLVMBasicBlockRef new_block(Emit *e) { return LLVMAppendBasicBlockInContext(e->ctx, e->fn, ""); }
 static LLVMValueRef int64_const(Emit *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
 
-/* The par variables of task `t` of a nest, the innermost fastest: 32-bit divisions by constants. */
+/* The par variables of task `t` of a nest, the innermost fastest: 32-bit divisions. */
 static void decode_task(Emit *e, LLVMValueRef t, const int *vars, int n) {
     LLVMValueRef rest = LLVMBuildTrunc(e->b, t, e->i32, "");
     for (int i = n - 1; i >= 0; i--) {
@@ -103,38 +95,51 @@ static void decode_task(Emit *e, LLVMValueRef t, const int *vars, int n) {
         var->known = extent == 1;
         var->value = 0;
         if (extent == 1) continue;
-        LLVMValueRef by = LLVMConstInt(e->i32, (uint64_t)extent, false);
-        LLVMValueRef v = i == 0 ? rest : LLVMBuildURem(e->b, rest, by, "");
-        if (i > 0) rest = LLVMBuildUDiv(e->b, rest, by, "");
+        LLVMValueRef v = rest;
+        if (i > 0) {
+            LLVMValueRef by = LLVMBuildTrunc(e->b, emit_arg(e, e->lift->loop[vars[i]].extent), e->i32, "");
+            v = LLVMBuildURem(e->b, rest, by, "");
+            rest = LLVMBuildUDiv(e->b, rest, by, "");
+        }
         var->v = LLVMBuildZExt(e->b, v, e->i64, e->k->var[vars[i]].name);
     }
 }
 
-static LLVMValueRef clamp(Emit *e, LLVMValueRef x, LLVMIntPredicate keep, int64_t limit) {
-    LLVMValueRef c = int64_const(e, limit);
-    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, keep, x, c, ""), x, c, "");
+static LLVMValueRef clamp(Emit *e, LLVMValueRef x, LLVMIntPredicate keep, LLVMValueRef limit) {
+    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, keep, x, limit, ""), x, limit, "");
+}
+
+/* Opens the block of what is the same for all tasks of the nest, if [*from, *to) has any. */
+static void open_nest(Emit *e, const LiftNest *nest, LLVMValueRef *from, LLVMValueRef *to, LLVMBasicBlockRef head,
+                      LLVMBasicBlockRef after) {
+    LLVMBasicBlockRef setup = new_block(e);
+    for (int i = 0; i < e->lift->n_arg; i++) e->arg[i] = NULL;
+    e->n_gep = 0;
+    LLVMValueRef first = nest->first < 0 ? int64_const(e, 0) : emit_load_arg(e, nest->first);
+    LLVMValueRef tasks = nest->tasks < 0 ? int64_const(e, 1) : emit_load_arg(e, nest->tasks);
+    *from = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 2), first, ""), LLVMIntSGT, int64_const(e, 0));
+    *to = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 3), first, ""), LLVMIntSLT, tasks);
+    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, *from, *to, ""), setup, after);
+    LLVMPositionBuilderAtEnd(e->b, setup);
+    e->setup = LLVMBuildBr(e->b, head);
 }
 
 /* for (t = max(begin − first, 0); t < min(end − first, tasks); t++) { decode; body } */
-static bool emit_nest(Emit *e, const Stmt *nest, int64_t first, int64_t tasks) {
+static bool emit_nest(Emit *e, const Stmt *nest, const LiftNest *lifted) {
     int vars[MAX_AXES], n = nest_par_vars(nest, vars);
-    if (tasks > INT32_MAX) return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than 2^31 tasks", e->k->name);
-    LLVMValueRef from = LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 2), int64_const(e, first), "");
-    LLVMValueRef to = LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 3), int64_const(e, first), "");
-    from = clamp(e, from, LLVMIntSGT, 0);
-    to = clamp(e, to, LLVMIntSLT, tasks);
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b), head = new_block(e), body = new_block(e), after = new_block(e);
-    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""), head, after);
+    if (nest_tasks(e->k, nest) > INT32_MAX)
+        return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than 2^31 tasks", e->k->name);
+    LLVMBasicBlockRef head = new_block(e), body = new_block(e), after = new_block(e);
+    LLVMValueRef from, to;
+    open_nest(e, lifted, &from, &to, head, after);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderAtEnd(e->b, head);
     LLVMValueRef t = LLVMBuildPhi(e->b, e->i64, "task");
     decode_task(e, t, vars, n);
     LLVMValueRef ready = LLVMBuildBr(e->b, body);
     const Stmt *s = nest;
-    for (int i = 0; i < n; i++, s = s->body) {
-        e->var[vars[i]].ready = ready;
-        e->var[vars[i]].outer = true;
-        e->var[vars[i]].depth = ++e->depth;
-    }
+    for (int i = 0; i < n; i++, s = s->body) e->var[vars[i]].ready = ready;
+    e->depth += n;
     LLVMPositionBuilderAtEnd(e->b, body);
     if (n > 0 ? !emit_stmts(e, s) : !emit_stmt(e, nest)) return false;
     e->depth -= n;
@@ -163,20 +168,18 @@ static void open_function(Emit *e, const char *symbol) {
 
 bool emit_function(Emit *e, const char *symbol) {
     const Kernel *k = e->k;
+    e->lift = lift_kernel(e->a, k);
+    e->arg = ARENA_ARRAY(e->a, LLVMValueRef, e->lift->n_arg);
     e->var = ARENA_ARRAY(e->a, VarNow, k->n_var);
     e->buf = ARENA_ARRAY(e->a, BufNow, k->n_buf);
     e->table = ARENA_ARRAY(e->a, LLVMValueRef, k->n_table);
     e->vec = -1;
     e->lanes = 1;
-    note_marks(e, k->body);
     make_tables(e);
     open_function(e, symbol);
-    int64_t first = 0;
-    for (const Stmt *s = k->body; s; s = s->next) {
-        int64_t tasks = nest_tasks(k, s);
-        if (!emit_nest(e, s, first, tasks)) return false;
-        first += tasks;
-    }
+    const LiftNest *nest = e->lift->nest;
+    for (const Stmt *s = k->body; s; s = s->next)
+        if (!emit_nest(e, s, nest++)) return false;
     LLVMBuildRetVoid(e->b);
     return true;
 }

@@ -129,16 +129,17 @@ bool model_build(LunetteModel *m, Diag *d) {
 typedef struct StepCall {
     KernelFn fn;
     void *const *args;
+    const intptr_t *values;
 } StepCall;
 
 static void step_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const StepCall *c = ctx;
-    c->fn(c->args, NULL, (intptr_t)begin, (intptr_t)end);
+    c->fn(c->args, c->values, (intptr_t)begin, (intptr_t)end);
 }
 
 void model_run_step(LunetteModel *m, int step, void *const *args) {
-    StepCall call = {m->fn[step], args};
+    StepCall call = {m->fn[step], args, code_args(m->code, step)};
     pool_run(m->pool, step_tasks, &call, m->plan->kernel[m->plan->step[step].kernel].tasks);
 }
 

@@ -158,14 +158,14 @@ static void data_close(Data *data, const Kernel *k) {
 }
 
 /* All tasks in `parts` calls, the last part first. */
-static void compare(const Kernel *k, KernelFn fn, const Target *t, int64_t parts) {
+static void compare(const Kernel *k, const CodeLib *lib, int kernel, const Target *t, int64_t parts) {
     Data data;
     Diag d = {0};
     int64_t tasks = kernel_tasks(k);
     data_open(&data, k);
     for (int64_t p = parts - 1; p >= 0; p--) {
         int64_t begin = tasks * p / parts, end = tasks * (p + 1) / parts;
-        fn(data.native, NULL, begin, end);
+        code_fn(lib, kernel)(data.native, code_args(lib, kernel), begin, end);
         if (!interp_run(k, data.wanted, begin, end, t->fma, &d)) fail_msg("%s", d.text);
         data_check(&data, k, t); /* so a part writes no more than its own */
     }
@@ -181,10 +181,10 @@ static void check_target(const Target *t) {
     if (!code_open(&lib, k, N_KERNELS, t, &(CodeOptions){.threads = 2}, &d)) fail_msg("%s", d.text);
     for (int i = 0; i < N_KERNELS; i++) {
         int64_t tasks = kernel_tasks(k[i]);
-        compare(k[i], code_fn(lib, i), t, 1);
-        compare(k[i], code_fn(lib, i), t, 2);
-        compare(k[i], code_fn(lib, i), t, tasks);
-        compare(k[i], code_fn(lib, i), t, tasks + 3); /* empty ranges too */
+        compare(k[i], lib, i, t, 1);
+        compare(k[i], lib, i, t, 2);
+        compare(k[i], lib, i, t, tasks);
+        compare(k[i], lib, i, t, tasks + 3); /* empty ranges too */
     }
     code_close(lib);
     arena_close(a);

@@ -2,6 +2,7 @@
 #include "codegen/cache.h"
 #include "codegen/compile.h"
 #include "codegen/elf.h"
+#include "codegen/lift.h"
 #include "codegen/target.h"
 
 #include <elf.h>
@@ -251,7 +252,7 @@ static int compiled_with(const char *dir) {
     memcpy(&address, &fn, sizeof address);
     access_of(address, how);
     assert_string_equal(how, "r-xp");
-    fn(buf, NULL, 0, 4);
+    fn(buf, code_args(lib, 0), 0, 4);
     for (int c = 0; c < 4; c++) assert_true(y[16 * c] == 1.f / (c ? 6.f : 4.f) + 0.5f * 3);
     int compiled = code_stats(lib)->compiled;
     code_close(lib);
@@ -265,7 +266,7 @@ static void test_cache(void **state) {
     assert_non_null(mkdtemp(dir));
     assert_int_equal(compiled_with(dir), 1);
     assert_int_equal(compiled_with(dir), 0);
-    CacheKey key = cache_key(arena, kernel, &target, "");
+    CacheKey key = cache_key(arena, text_get(&lift_kernel(arena, kernel)->text), &target, "");
     Cache *c = cache_open(dir, 1 << 20, why, sizeof why);
     assert_non_null(c);
     char *p = copy_object();

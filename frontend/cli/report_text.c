@@ -127,9 +127,9 @@ static void print_whole(const Bench *b, Arena *a) {
     print_roof(b->run[0].roof);
     printf("memory: arena %lld bytes, packed weights %lld bytes, object code %lld bytes\n",
            (long long)m->plan->arena_bytes, (long long)m->plan->weight_bytes, (long long)c->object_bytes);
-    printf("first answer: %.0f ms from the start of the process; %d kernels, %d compiled and %d from the cache in %.0f "
-           "ms\n",
-           1e3 * b->first_answer, c->kernels, c->compiled, c->cached, 1e3 * c->seconds);
+    printf("first answer: %.0f ms from the start of the process; %d kernels in %d objects, %d compiled and %d from the "
+           "cache in %.0f ms\n",
+           1e3 * b->first_answer, c->kernels, c->distinct, c->compiled, c->cached, 1e3 * c->seconds);
 }
 
 int report_text(const Bench *b, Arena *a) {

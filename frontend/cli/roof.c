@@ -88,17 +88,18 @@ void roof_close(Roof *m) {
 typedef struct Burst {
     KernelFn fn;
     void **args;
+    const intptr_t *values;
 } Burst;
 
 static void burst_task(void *ctx, int64_t begin, int64_t end, int thread) {
     const Burst *b = ctx;
     (void)thread;
-    b->fn(b->args, NULL, (intptr_t)begin, (intptr_t)end);
+    b->fn(b->args, b->values, (intptr_t)begin, (intptr_t)end);
 }
 
 /* Seconds. */
 static double burst(const Roof *m, int kernel, void **args) {
-    Burst b = {code_fn(m->code, kernel), args};
+    Burst b = {code_fn(m->code, kernel), args, code_args(m->code, kernel)};
     double start = clock_seconds();
     pool_run(m->pool, burst_task, &b, m->threads);
     return clock_seconds() - start;

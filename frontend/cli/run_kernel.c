@@ -110,7 +110,7 @@ static bool compile(KernelRun *u, Diag *d) {
 static void tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     const KernelRun *u = ctx;
     (void)thread;
-    code_fn(u->code, 0)(u->buf, NULL, (intptr_t)begin, (intptr_t)end);
+    code_fn(u->code, 0)(u->buf, code_args(u->code, 0), (intptr_t)begin, (intptr_t)end);
 }
 
 static bool give(const KernelRun *u, int i, Diag *d) {

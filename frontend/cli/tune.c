@@ -171,12 +171,13 @@ static void *const *params_ready(const Params *p, const Kernel *k) {
 typedef struct Call {
     KernelFn fn;
     void *const *args;
+    const intptr_t *values;
 } Call;
 
 static void call_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     const Call *c = ctx;
     (void)thread;
-    c->fn(c->args, NULL, (intptr_t)begin, (intptr_t)end);
+    c->fn(c->args, c->values, (intptr_t)begin, (intptr_t)end);
 }
 
 static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d) {
@@ -189,7 +190,7 @@ static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d
     for (int round = 0; round < LEAST_ROUNDS || clock_seconds() - start < seconds; round++)
         for (int i = 0; i < k->n; i++) {
             int which = round % 2 ? k->n - 1 - i : i; /* so that none always runs after the same one */
-            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which])};
+            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which)};
             double then = clock_seconds();
             pool_run(m->pool, call_tasks, &call, kernel_tasks(k->kernel[which]));
             if (round > 0) samples_add(a, &k->time[which], clock_seconds() - then);

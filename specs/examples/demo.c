@@ -97,7 +97,8 @@ static bool show_compile(const char *spec, const char *weights, const Test *t, L
     double answered = seconds();
     const CodeStats *s = code_stats((*m)->code);
     printf("== %s: %lld parameters, compiled for %s\n", spec, (long long)parameters(*m), (*m)->target.cpu);
-    printf("   %d kernels: %d compiled, %d from a cache (none is used here)\n", s->kernels, s->compiled, s->cached);
+    printf("   %d kernels in %d objects: %d compiled, %d from a cache (none is used here)\n", s->kernels, s->distinct,
+           s->compiled, s->cached);
     printf("   %6.1f ms  code: kernels through LLVM, linked into this process\n", 1e3 * s->seconds);
     printf("   %6.1f ms  all of opening: spec, graph, loop nests, schedules, code, weights, threads\n", 1e3 * (opened - start));
     printf("   %6.1f ms  from opening the spec to the first answer\n", 1e3 * (answered - start));
