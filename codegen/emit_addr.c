@@ -9,6 +9,8 @@
  * register for each multiple, added in the instruction (p2[i], p2[2*i]). */
 #include "codegen/emit_state.h"
 
+#include <string.h>
+
 LLVMTypeRef emit_type(const Emit *e, LLVMTypeRef scalar, int lanes) {
     (void)e;
     return lanes == 1 ? scalar : LLVMVectorType(scalar, (unsigned)lanes);
@@ -64,9 +66,29 @@ static LLVMValueRef build_addend(Emit *e, const Addend *x) {
     return x->factor ? LLVMBuildNSWMul(e->b, v, x->factor, "") : v;
 }
 
+/* The same pointer, of which LLVM knows nothing, at the entry of an innermost loop. Without it loop strength reduction sees
+ * through all levels of the nest and may give each load of a tile a pointer of its own, twenty of them on the stack: a 3×3
+ * convolution with a 2×5 tile in chunks of 16 channels ran at 70 % of the peak instead of 92 %. */
+static LLVMValueRef hide_pointer(Emit *e, LLVMValueRef p, LLVMValueRef entry) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, entry);
+    LLVMTypeRef type = LLVMFunctionType(e->ptr, &e->ptr, 1, false);
+    LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef call = LLVMBuildCall2(e->b, type, same, &p, 1, "");
+    static const char *const pure[] = {"nounwind", "willreturn", "memory"}; /* memory: none */
+    for (size_t i = 0; i < COUNT_OF(pure); i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i]));
+        LLVMAttributeRef one = LLVMCreateEnumAttribute(e->ctx, kind, 0);
+        LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, one);
+    }
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return call;
+}
+
 /* base + by·(the loop's variable). LLVM would make such pointers of products too, but gives up where several
  * invariants are added to them. */
 static LLVMValueRef stepping_pointer(Emit *e, LLVMValueRef base, LLVMTypeRef element, const Addend *a) {
+    if (a->loop->innermost) base = hide_pointer(e, base, a->loop->entry);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderBefore(e->b, a->v); /* a phi itself */
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->ptr, "");

@@ -27,6 +27,8 @@ typedef struct VarNow {
     LLVMValueRef v;     /* i64, when not known */
     LLVMValueRef ready; /* the branch before which everything computed from v alone is put */
     bool rolled;        /* a loop of the code, which has steps; a task's is none */
+    bool innermost;     /* no loop of the code inside */
+    LLVMValueRef entry; /* the branch into it */
     Step *step;
     int n_step, cap_step;
 } VarNow;

@@ -107,6 +107,14 @@ static Range emit_range(Emit *e, const LiftLoop *loop) {
     return r;
 }
 
+static bool has_rolled(const Emit *e, const Stmt *list) {
+    for (; list; list = list->next) {
+        bool rolled = list->kind == STMT_FOR && list->mark == MARK_FOR && e->k->var[list->var].extent > 1;
+        if (rolled || has_rolled(e, list->body)) return true;
+    }
+    return false;
+}
+
 static bool emit_rolled(Emit *e, const Stmt *s) {
     if (e->depth + 1 >= MAX_TERMS)
         return diag_fail(e->d, DIAG_UNSUPPORTED, "kernel %s: more than %d nested loops", e->k->name, MAX_TERMS);
@@ -120,7 +128,7 @@ static bool emit_rolled(Emit *e, const Stmt *s) {
     LLVMPositionBuilderAtEnd(e->b, head);
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->i64, e->k->var[s->var].name);
     VarNow *var = &e->var[s->var];
-    *var = (VarNow){.v = phi, .rolled = true};
+    *var = (VarNow){.v = phi, .rolled = true, .innermost = !has_rolled(e, s->body), .entry = entry};
     var->ready = LLVMBuildBr(e->b, body);
     e->depth++;
     int scalar_loads = e->scalar_loads;

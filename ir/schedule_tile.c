@@ -426,7 +426,11 @@ static void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const Out
     Affine at = affine_linear(c->a, &c->k->buf[x->buf].type, x->sub);
     int64_t step = affine_coef(&at, t->position) * t->n_position * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype);
     if (step < 64 || lines > MOST_FETCHED || load_bytes(c, x) < c->t->l1_bytes) return;
-    choice_step(c, "prefetch %s at %s in %s", c->k->buf[x->buf].name, last->name, loop_whole(c, t, loop).outer);
+    const char *inner = loop_whole(c, t, loop).outer;
+    choice_step(c, "prefetch %s at %s in %s", c->k->buf[x->buf].name, last->name, inner);
+    const Expr *w = e->arg[first];
+    if (t->fetch && w->kind == EXPR_LOAD && box_inside(c, p, t, w, loop) <= 16 * MOST_FETCHED * 4)
+        choice_step(c, "prefetch %s at %s_s in %s", c->k->buf[w->buf].name, choice_name(c, t->chunk), inner);
 }
 
 /* ---- strips ------------------------------------------------------------------------------------------- */
@@ -471,7 +475,7 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
         int64_t extent = choice_extent(c, var);
         if (is_reduction(c, p, i)) {
             if (chunk < 0) return;
-            t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk));
+            t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk), &t->fetch);
             if (t->n_chunk) t->chunk = chunk;
             return;
         }
