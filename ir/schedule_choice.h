@@ -72,9 +72,10 @@ int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least)
 /* The same where all positions are one loop, of tiles of n, so that there are enough tasks to share: without strips there
  * are `tasks`. */
 int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, int64_t tasks);
-/* Iterations of the reduction loop that a chunk should have; 0: no chunks. Adds the reason. fetch: the weights of a chunk
- * should be fetched while the one before is used. */
-int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent, bool *fetch);
+/* Iterations of the reduction loop that a chunk should have; 0: no chunks. Adds the reason. */
+int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent);
+/* The same where weights of a chunk should be fetched while the one before is used. */
+int64_t chunk_to_fetch(Choice *c, const Traffic *t, int64_t extent);
 
 /* schedule_tile.c: the loop of a reduction's result that becomes the vector, −1 if none can; and the
  * register tile around it. */

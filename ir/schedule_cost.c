@@ -7,7 +7,7 @@
  * multiply-add times the units. Its cost a reduction step is modelled as
  *
  *     max(multiply-adds, latency bound) + ½ · weight loads + 1/20 · positions           32 registers
- *     max(multiply-adds, loads, latency bound) + 1/10 · weight loads + 3/100 · positions  16 registers
+ *     max(multiply-adds, loads, latency bound) + 1/5 · weight loads + 3/100 · positions   16 registers
  *
  * summed over full and rest tiles; the cheapest wins. (The broadcasts of x are nearly free, as operands
  * from memory, but not quite: with several vectors a tile reads each x once for all of them. Measured on
@@ -29,9 +29,10 @@ static double tile_step_cost(const Choice *c, int64_t many, int64_t positions, i
     double w = (double)(many * vectors), x = (double)positions;
     if (!weights) w = (double)(positions * vectors), x = 0;
     if (c->t->vector_registers >= 32) return (fmas > least ? fmas : least) + 0.5 * w + 0.05 * x;
-    /* without broadcasts as operands: as many loads a cycle as multiply-adds, beside each other */
-    double most = fmas > least ? fmas : least;
-    return (w + x > most ? w + x : most) + (weights ? 0.1 * w + 0.03 * x : 0.5 * w);
+    /* without broadcasts as operands: as many loads a cycle as multiply-adds, beside each other; just enough accumulators for the
+     * latency lose where something else delays one (Zen 3, 1×1 256→128 at 56×56, medians: 2×6 0.93 of 2×4, 3×4 0.90) */
+    double most = fmas > 1.1 * least ? fmas : 1.1 * least;
+    return (w + x > most ? w + x : most) + (weights ? 0.2 * w + 0.03 * x : 0.5 * w);
 }
 
 static double tile_cost(const Choice *c, const TileChoice *t, int64_t many_all, int64_t position_all, int64_t vectors,
@@ -146,27 +147,22 @@ static int64_t chunk_of_bytes(int64_t extent, double panel, double bytes) {
  * several panels are as many streams. In small chunks, each fetched while the one before is used. Measured on Zen 3, weights in
  * memory, least times against no chunks: 1×1 2048→512 at 7×7 in chunks of 4 KB 0.91, 8 KB 0.92, 16 KB 0.95, 512→2048 0.91, 0.93,
  * 0.94; 3×3 512→512 at 7×7, medians, 6.9 KB 0.94, 14 KB 1.0 of chunks of 55 KB that are not fetched ahead; 1×1 at 14×14: a loss. */
-static int64_t chunk_to_fetch(Choice *c, const Traffic *t, int64_t extent, double panel) {
+int64_t chunk_to_fetch(Choice *c, const Traffic *t, int64_t extent) {
     enum { FEW_POSITIONS = 100, LEAST_PASSES = 4 };
     double positions = t->fmas * c->t->vector_bytes / t->w;
+    if (c->variant.caches != CACHE_MODEL || extent < 2) return 0;
     if (positions >= FEW_POSITIONS || t->passes < LEAST_PASSES || t->w <= (double)c->t->l2_bytes) return 0;
-    int64_t chunk = chunk_of_bytes(extent, panel, (double)c->t->l1_bytes / 8);
+    int64_t chunk = chunk_of_bytes(extent, t->w / (double)t->blocks, (double)c->t->l1_bytes / 8);
     if (chunk == extent) return 0;
     text_add(&c->reason, "; %.0f positions for %.1f MB of weights: %lld chunks of the reduction, fetched ahead",
              positions, 1e-6 * t->w, (long long)(extent / chunk));
     return chunk;
 }
 
-int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent, bool *fetch) {
+int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent) {
     double l2 = (double)c->t->l2_bytes, panel = t->w / (double)t->blocks;
-    *fetch = false;
     if (c->variant.caches == CACHE_CHUNKS) l2 /= 2;
-    else if (c->variant.caches != CACHE_MODEL || extent < 2) return 0;
-    int64_t small = c->variant.caches == CACHE_MODEL ? chunk_to_fetch(c, t, extent, panel) : 0;
-    if (small) {
-        *fetch = true;
-        return small;
-    }
+    else if (c->variant.caches != CACHE_MODEL) return 0;
     if (t->passes < 8 || panel <= l2 * 3 / 8 || extent < 2) return 0;
     int64_t chunk = chunk_of_bytes(extent, panel, l2 / 8);
     if (chunk == extent) return 0;

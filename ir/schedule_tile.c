@@ -470,12 +470,18 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     const Expr *x = e->arg[first], *w = e->arg[!first];
     Traffic m = tile_traffic(c, p, t, x, w);
     int chunk = longest_reduction(c, p);
+    t->n_chunk = chunk < 0 ? 0 : chunk_to_fetch(c, &m, choice_extent(c, chunk));
+    if (t->n_chunk) {
+        t->chunk = chunk;
+        t->fetch = true;
+        return;
+    }
     for (int i = 1; i < p->n && t->strip < 0 && t->chunk < 0; i++) {
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
         if (is_reduction(c, p, i)) {
             if (chunk < 0) return;
-            t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk), &t->fetch);
+            t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk));
             if (t->n_chunk) t->chunk = chunk;
             return;
         }
