@@ -13,7 +13,14 @@ typedef struct Path {
 } Path;
 
 /* What the tuner tries besides the model's choice. */
-typedef enum CacheVariant { CACHE_MODEL, CACHE_PLAIN, CACHE_SMALL_STRIPS, CACHE_LARGE_STRIPS, CACHE_CHUNKS, CACHE_VARIANTS } CacheVariant;
+typedef enum CacheVariant {
+    CACHE_MODEL,
+    CACHE_PLAIN,
+    CACHE_SMALL_STRIPS,
+    CACHE_LARGE_STRIPS,
+    CACHE_CHUNKS,
+    CACHE_VARIANTS
+} CacheVariant;
 enum { TILE_RANKS = 4 };
 
 typedef struct Variant {
@@ -76,6 +83,35 @@ int64_t strip_for_tasks(Choice *c, const Traffic *t, int64_t extent, int64_t n, 
 int64_t chunk_choose(Choice *c, const Traffic *t, int64_t extent);
 /* The same where weights of a chunk should be fetched while the one before is used. */
 int64_t chunk_to_fetch(Choice *c, const Traffic *t, int64_t extent);
+
+/* A loop outside the tile, or what is left of one that the tile or the strips split. */
+typedef struct Outer {
+    const char *name;
+    int var;
+    int64_t times;
+    bool rest; /* a shorter iteration stands behind it, as a nest of its own */
+    bool sums; /* over chunks of the reduction: no tasks */
+} Outer;
+
+typedef struct OuterList {
+    int n;
+    Outer v[2 * MAX_PATH];
+} OuterList;
+
+/* schedule_tile.c. Some load of the expression moves with the loop (all: every one does). */
+bool tile_loads_follow(const Choice *c, const Expr *e, int var, bool all);
+/* The path's i-th loop belongs to the reduction. */
+bool tile_is_reduction(const Choice *c, const Path *p, int i);
+/* The longest loop of the reduction but for the innermost, −1 if there is none. */
+int tile_longest_reduction(const Choice *c, const Path *p);
+/* Bytes of the box that a load of this expression goes through, the largest of several. */
+int64_t tile_load_bytes(const Choice *c, const Expr *e);
+/* What the loop is called once strips and chunks are cut. */
+const char *tile_loop_name(const Choice *c, const TileChoice *t, int var);
+
+/* schedule_hints.c. unrolled: the reduction loop that will be, NULL if none. */
+void clip_windows(Choice *c, const Path *p, const TileChoice *t, const char *unrolled);
+void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const OuterList *list);
 
 /* schedule_tile.c: the loop of a reduction's result that becomes the vector, −1 if none can; and the
  * register tile around it. */

@@ -151,7 +151,7 @@ int64_t chunk_to_fetch(Choice *c, const Traffic *t, int64_t extent) {
     enum { FEW_POSITIONS = 100, LEAST_PASSES = 4 };
     double positions = t->fmas * c->t->vector_bytes / t->w;
     if (c->variant.caches != CACHE_MODEL || extent < 2) return 0;
-    if (positions >= FEW_POSITIONS || t->passes < LEAST_PASSES || t->w <= (double)c->t->l2_bytes) return 0;
+    if (positions >= FEW_POSITIONS || t->passes < LEAST_PASSES || t->w <= 2.0 * (double)c->t->l2_bytes) return 0;
     int64_t chunk = chunk_of_bytes(extent, t->w / (double)t->blocks, (double)c->t->l1_bytes / 8);
     if (chunk == extent) return 0;
     text_add(&c->reason, "; %.0f positions for %.1f MB of weights: %lld chunks of the reduction, fetched ahead",

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_BODY = 4, MOST_TASKS = 1024, MOST_WINDOW = 64 };
+enum { SHORT_BODY = 4, MOST_TASKS = 1024 };
 
-static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
+bool tile_loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind == EXPR_LOAD) {
         Affine at = affine_linear(c->a, &c->k->buf[e->buf].type, e->sub);
         return affine_coef(&at, var) != 0 || (e->take && expr_moves(c->a, c->k, e, var));
@@ -21,7 +21,7 @@ static bool loads_follow(const Choice *c, const Expr *e, int var, bool all) {
     if (e->kind != EXPR_CALL) return all;
     bool some = false, every = true;
     for (int i = 0; i < fn_args(e->fn); i++) {
-        bool one = loads_follow(c, e->arg[i], var, all);
+        bool one = tile_loads_follow(c, e->arg[i], var, all);
         some |= one;
         every &= one;
     }
@@ -65,10 +65,10 @@ static int find_many(const Choice *c, const Path *p, int vec, bool split) {
         if (var == vec || choice_coef(c, p->store, var) == 0 || choice_extent(c, var) == 1) continue;
         if (has_holes(c, p, var, vec, split)) continue;
         const Expr *e = p->store->value;
-        if (e->kind == EXPR_CALL && e->fn == FN_MUL && !loads_follow(c, e, var, true)) {
+        if (e->kind == EXPR_CALL && e->fn == FN_MUL && !tile_loads_follow(c, e, var, true)) {
             /* x stands still and w moves: the operand without the vector loop must not follow */
-            const Expr *x = loads_follow(c, e->arg[0], vec, false) ? e->arg[1] : e->arg[0];
-            if (!loads_follow(c, x, var, false)) return var;
+            const Expr *x = tile_loads_follow(c, e->arg[0], vec, false) ? e->arg[1] : e->arg[0];
+            if (!tile_loads_follow(c, x, var, false)) return var;
         }
     }
     return -1;
@@ -109,7 +109,7 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
     t.position = find_position(c, p, vec, t.vec_split > 0, t.many);
     const Expr *e = p->store->value;
     bool weights = e->kind == EXPR_CALL && e->fn == FN_MUL &&
-                   !(loads_follow(c, e->arg[0], vec, false) && loads_follow(c, e->arg[1], vec, false));
+                   !(tile_loads_follow(c, e->arg[0], vec, false) && tile_loads_follow(c, e->arg[1], vec, false));
     if (t.vec_split > 0 && t.many < 0) { /* the vector loop's own blocks are the several vectors */
         int64_t blocks = t.vec_extent / lanes, most = t.position >= 0 ? 2 : 8;
         t.vec_split = lanes * (blocks < most ? blocks : most);
@@ -122,31 +122,11 @@ static TileChoice plan_tile(const Choice *c, const Path *p, int vec) {
     return t;
 }
 
-static bool is_reduction(const Choice *c, const Path *p, int i) {
+bool tile_is_reduction(const Choice *c, const Path *p, int i) {
     return i > 0 && choice_coef(c, p->store, p->var[i]) == 0;
 }
 
-static bool is_reduction_var(const Choice *c, const Path *p, int var) {
-    for (int i = 0; i < p->n; i++)
-        if (p->var[i] == var) return is_reduction(c, p, i);
-    return false;
-}
-
 /* ---- loops outside ----------------------------------------------------------------------------------- */
-
-/* A loop outside the tile, or what is left of one that the tile or the strips split. */
-typedef struct Outer {
-    const char *name;
-    int var;
-    int64_t times;
-    bool rest; /* a shorter iteration stands behind it, as a nest of its own */
-    bool sums; /* over chunks of the reduction: no tasks */
-} Outer;
-
-typedef struct OuterList {
-    int n;
-    Outer v[2 * MAX_PATH];
-} OuterList;
 
 static void outer_add(OuterList *list, const Outer *one) { list->v[list->n++] = *one; }
 
@@ -173,6 +153,8 @@ static Parts loop_whole(const Choice *c, const TileChoice *t, int var) {
     return (Parts){arena_printf(c->a, "%s_r", choice_name(c, var)), NULL, var == t->strip ? t->n_strip : t->n_chunk,
                    false};
 }
+
+const char *tile_loop_name(const Choice *c, const TileChoice *t, int var) { return loop_whole(c, t, var).outer; }
 
 /* Splits what is left of a loop for tiles of n. */
 static Parts loop_split(Choice *c, const TileChoice *t, int var, int64_t n) {
@@ -211,7 +193,7 @@ static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t
     bool placed = t->strip < 0;
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
-        if (is_reduction(c, p, i)) continue;
+        if (tile_is_reduction(c, p, i)) continue;
         if (!placed && (var == t->many || var == t->strip)) {
             const char *strips = arena_printf(c->a, "%s_s", choice_name(c, t->strip));
             outer_add(&list, &(Outer){strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false, false});
@@ -283,7 +265,7 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     int count = 0, last = -1;
     bool indirect = loads_indirectly(c, p->store);
     for (int i = 0; i < p->n; i++)
-        if (is_reduction(c, p, i)) {
+        if (tile_is_reduction(c, p, i)) {
             count++;
             last = p->var[i];
         }
@@ -291,7 +273,7 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
-        if (!is_reduction(c, p, i)) continue;
+        if (!tile_is_reduction(c, p, i)) continue;
         if (var == last && var != t->chunk && extent > SHORT_BODY && extent % SHORT_BODY == 0 && count > 1 &&
             !indirect) {
             Parts parts = loop_split(c, t, var, SHORT_BODY);
@@ -309,11 +291,11 @@ static const char *order_reduction(Choice *c, const Path *p, const TileChoice *t
 }
 
 /* The longest loop of the reduction but for the innermost, which has the body: blocks of channels. */
-static int longest_reduction(const Choice *c, const Path *p) {
+int tile_longest_reduction(const Choice *c, const Path *p) {
     int best = -1;
     for (int i = 1; i + 1 < p->n; i++) {
         int var = p->var[i];
-        if (is_reduction(c, p, i) && extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
+        if (tile_is_reduction(c, p, i) && extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
             (best < 0 || choice_extent(c, var) > choice_extent(c, best)))
             best = var;
     }
@@ -321,7 +303,7 @@ static int longest_reduction(const Choice *c, const Path *p) {
 }
 
 /* Bytes of the box that a load of this expression goes through, the largest of several. */
-static int64_t load_bytes(const Choice *c, const Expr *e) {
+int64_t tile_load_bytes(const Choice *c, const Expr *e) {
     int64_t most = 0;
     if (e->kind == EXPR_LOAD) {
         const Type *t = &c->k->buf[e->buf].type;
@@ -333,111 +315,17 @@ static int64_t load_bytes(const Choice *c, const Expr *e) {
         }
     }
     for (int i = 0; e->kind == EXPR_CALL && i < fn_args(e->fn); i++) {
-        int64_t one = load_bytes(c, e->arg[i]);
+        int64_t one = tile_load_bytes(c, e->arg[i]);
         if (one > most) most = one;
     }
     return most;
-}
-
-/* ---- the halo -------------------------------------------------------------------------------------------- */
-
-/* The share of this reduction loop's iterations that meet nothing but the halo along an axis of x; 0 where a loop of the tile
- * moves x along it too: then it depends on the position within the tile. */
-static double share_in_halo(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, int var) {
-    for (int axis = 0; x->kind == EXPR_LOAD && !x->take && axis < c->k->buf[x->buf].type.rank; axis++) {
-        const Buf *b = &c->k->buf[x->buf];
-        const Affine *sub = &x->sub[axis];
-        if (affine_coef(sub, var) == 0 || b->kind != BUF_IN || b->halo != 0 || (b->lo[axis] == 0 && b->hi[axis] == 0))
-            continue;
-        int other = -1;
-        for (int i = 0; i < sub->n; i++) {
-            int v = sub->term[i].var;
-            if (v == t->position || v == t->many || v == t->vec || (v != var && is_reduction_var(c, p, v))) return 0;
-            if (v != var && other >= 0) return 0;
-            if (v != var) other = v;
-        }
-        int64_t n = choice_extent(c, var), m = other < 0 ? 1 : choice_extent(c, other), out = 0;
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < m; j++) {
-                int64_t at = sub->base + i * affine_coef(sub, var) + (other < 0 ? 0 : j * affine_coef(sub, other));
-                out += at < b->lo[axis] || at >= b->type.axis[axis].extent - b->hi[axis];
-            }
-        return (double)out / (double)(n * m);
-    }
-    return 0;
-}
-
-/* Iterations of the window that meet the halo only are left out: rows above and below, not columns, which are positions of a
- * tile. Measured on Zen 3, medians against reading the zeros: XXX */
-static void clip_windows(Choice *c, const Path *p, const TileChoice *t, const char *unrolled) {
-    const Expr *e = p->store->value;
-    double left = 1;
-    for (int i = 1; i < p->n; i++) {
-        int var = p->var[i];
-        const char *name = choice_name(c, var);
-        if (!is_reduction(c, p, i) || var == t->chunk || choice_extent(c, var) > MOST_WINDOW ||
-            (unrolled && strcmp(unrolled, name) == 0) || p->store->op != STORE_ADD || e->kind != EXPR_CALL ||
-            e->fn != FN_MUL)
-            continue;
-        double share = share_in_halo(c, p, t, e->arg[0], var) + share_in_halo(c, p, t, e->arg[1], var);
-        if (share < 0.01) continue;
-        choice_step(c, "clip %s", name);
-        left *= 1 - share;
-    }
-    if (left < 1) text_add(&c->reason, "; %.1f %% of the window in the halo, left out", 100 * (1 - left));
-}
-
-/* ---- what is fetched ahead ------------------------------------------------------------------------------- */
-
-enum { MOST_FETCHED = 16 }; /* lines in an iteration */
-
-/* Elements that a load goes through while the tile and the reduction loops inside `loop` move: a box. */
-static int64_t box_inside(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, int loop) {
-    int64_t all = 1;
-    for (int axis = 0; axis < c->k->buf[x->buf].type.rank; axis++) {
-        int64_t extent = 1;
-        bool inside = false;
-        for (int i = 0; i < p->n; i++) {
-            int var = p->var[i];
-            int64_t n = 1, step = llabs(affine_coef(&x->sub[axis], var));
-            if (var == t->position) n = t->n_position;
-            else if (var == t->many) n = t->n_many;
-            else if (var == t->vec) n = t->vec_split ? t->vec_split : t->vec_extent;
-            else if (inside && is_reduction(c, p, i)) n = choice_extent(c, var);
-            inside |= var == loop;
-            extent += step * (n - 1);
-        }
-        all *= extent;
-    }
-    return all;
-}
-
-/* x of the next tile, a little in each iteration of the reduction over channels: rows of blocked channels are as many streams, which no
- * prefetcher follows. */
-static void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const OuterList *list) {
-    const Expr *e = p->store->value;
-    int loop = longest_reduction(c, p);
-    const Outer *last = &list->v[list->n - 1];
-    if (loop < 0 || t->position < 0 || last->var != t->position || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
-    bool first = loads_follow(c, e->arg[0], t->position, false);
-    const Expr *x = e->arg[!first];
-    if (x->kind != EXPR_LOAD || x->take || !loads_follow(c, x, loop, false)) return;
-    int64_t lines = box_inside(c, p, t, x, loop) * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype) / 64;
-    Affine at = affine_linear(c->a, &c->k->buf[x->buf].type, x->sub);
-    int64_t step = affine_coef(&at, t->position) * t->n_position * (int64_t)dtype_bytes(c->k->buf[x->buf].type.dtype);
-    if (step < 64 || lines > MOST_FETCHED || load_bytes(c, x) < c->t->l1_bytes) return;
-    const char *inner = loop_whole(c, t, loop).outer;
-    choice_step(c, "prefetch %s at %s in %s", c->k->buf[x->buf].name, last->name, inner);
-    const Expr *w = e->arg[first];
-    if (t->fetch && w->kind == EXPR_LOAD && box_inside(c, p, t, w, loop) <= 16 * MOST_FETCHED * 4)
-        choice_step(c, "prefetch %s at %s_s in %s", c->k->buf[w->buf].name, choice_name(c, t->chunk), inner);
 }
 
 /* ---- strips ------------------------------------------------------------------------------------------- */
 
 /* Loops that one operand moves with and the other does not: positions, of x, and output channels, of w. */
 static bool follows_x_alone(const Choice *c, const Expr *x, const Expr *w, int var) {
-    return loads_follow(c, x, var, false) && !loads_follow(c, w, var, false);
+    return tile_loads_follow(c, x, var, false) && !tile_loads_follow(c, w, var, false);
 }
 
 static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
@@ -446,8 +334,8 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
     for (int i = 1; i < p->n; i++) {
         int var = p->var[i];
         m.fmas *= (double)choice_extent(c, var);
-        if (is_reduction(c, p, i)) continue;
-        bool moves_x = loads_follow(c, x, var, false), moves_w = loads_follow(c, w, var, false);
+        if (tile_is_reduction(c, p, i)) continue;
+        bool moves_x = tile_loads_follow(c, x, var, false), moves_w = tile_loads_follow(c, w, var, false);
         if (moves_x && moves_w && var != t->vec) groups *= choice_extent(c, var);
         if (moves_x && !moves_w)
             m.passes *= var == t->position ? (choice_extent(c, var) + t->n_position - 1) / t->n_position
@@ -456,8 +344,8 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
     m.groups = groups;
     m.rest = choice_extent(c, t->many) % t->n_many != 0;
     m.fmas /= (double)(target_lanes(c->t) * groups);
-    m.x = (double)(load_bytes(c, x) / (images * groups));
-    m.w = (double)(load_bytes(c, w) / groups);
+    m.x = (double)(tile_load_bytes(c, x) / (images * groups));
+    m.w = (double)(tile_load_bytes(c, w) / groups);
     return m;
 }
 
@@ -466,10 +354,10 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     const Expr *e = p->store->value;
     t->strip = t->chunk = -1;
     if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
-    bool first = loads_follow(c, e->arg[0], t->many, false);
+    bool first = tile_loads_follow(c, e->arg[0], t->many, false);
     const Expr *x = e->arg[first], *w = e->arg[!first];
     Traffic m = tile_traffic(c, p, t, x, w);
-    int chunk = longest_reduction(c, p);
+    int chunk = tile_longest_reduction(c, p);
     t->n_chunk = chunk < 0 ? 0 : chunk_to_fetch(c, &m, choice_extent(c, chunk));
     if (t->n_chunk) {
         t->chunk = chunk;
@@ -479,7 +367,7 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     for (int i = 1; i < p->n && t->strip < 0 && t->chunk < 0; i++) {
         int var = p->var[i];
         int64_t extent = choice_extent(c, var);
-        if (is_reduction(c, p, i)) {
+        if (tile_is_reduction(c, p, i)) {
             if (chunk < 0) return;
             t->n_chunk = chunk_choose(c, &m, choice_extent(c, chunk));
             if (t->n_chunk) t->chunk = chunk;
@@ -492,7 +380,7 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
             t->n_strip =
                 strip_for_tasks(c, &m, extent, t->n_position, choice_extent(c, p->var[0]) * m.groups * m.blocks);
         if (t->n_strip) t->strip = var;
-        while (i + 1 < p->n && !is_reduction(c, p, i + 1)) i++;
+        while (i + 1 < p->n && !tile_is_reduction(c, p, i + 1)) i++;
     }
 }
 
