@@ -99,6 +99,18 @@ static const ModelKernel *chosen_before(const LunetteModel *m, const ModelKernel
     return NULL;
 }
 
+/* The model promises speed, not that every nest has the form it knows: the next schedule that is legal, or the kernel as lowered. */
+static void choose_another(LunetteModel *m, ModelKernel *k, const char *why) {
+    Schedule next[MOST_CANDIDATES];
+    int n = schedule_candidates(m->arena, k->plain.kernel, &m->target, next);
+    for (int i = 1; i < n; i++) {
+        if (!kernel_schedule(k->kernel, next[i].steps, NULL, NULL)) continue;
+        k->reason = arena_printf(m->arena, "%s; the first choice was refused: %s", next[i].reason, why);
+        return;
+    }
+    k->reason = arena_printf(m->arena, "as lowered, for %s", why);
+}
+
 static void choose_schedule(LunetteModel *m, ModelKernel *k) {
     k->nest = kernel_nameless_text(m->arena, k->plain.kernel);
     const ModelKernel *same = chosen_before(m, k);
@@ -111,9 +123,7 @@ static void choose_schedule(LunetteModel *m, ModelKernel *k) {
     Diag why = {0};
     Schedule s = schedule_choose(m->arena, k->plain.kernel, &m->target);
     k->reason = s.reason;
-    /* The model promises speed, not that every nest has the form it knows: such a kernel runs as lowered. */
-    if (!kernel_schedule(k->kernel, s.steps, NULL, &why))
-        k->reason = arena_printf(m->arena, "as lowered, for %s", why.text);
+    if (!kernel_schedule(k->kernel, s.steps, NULL, &why)) choose_another(m, k, why.text);
 }
 
 static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, ScheduleList *file, Diag *d) {

@@ -136,7 +136,8 @@ static void run_case(uint64_t seed, const char *cpu) {
         assert_true(step->n_arg <= 64);
         for (int k = 0; k < 3; k++)
             for (int i = 0; i < step->n_arg; i++) args[k][i] = r.buf[k][step->buf[i]];
-        if (strncmp(m->kernel[s].reason, "as lowered, for", 15) == 0) fail_at(&r, step->name, m->kernel[s].reason);
+        const char *reason = m->kernel[s].reason;
+        if (strncmp(reason, "as lowered, for", 15) == 0 || strstr(reason, "was refused")) fail_at(&r, step->name, reason);
         const Kernel *plain = m->kernel[s].plain.kernel, *scheduled = m->kernel[s].kernel;
         if (!interp_run(plain, args[0], 0, kernel_tasks(plain), m->target.fma, &d)) fail_at(&r, step->name, d.text);
         if (!interp_run(scheduled, args[1], 0, kernel_tasks(scheduled), m->target.fma, &d))
