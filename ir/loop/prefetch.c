@@ -39,7 +39,8 @@ static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 /* The lines of a box of elements, `shift` elements further on. */
 static Lines lines_of(Kernel *k, const Type *type, const Tile *tile, int64_t shift) {
     int64_t stride[MAX_AXES], n = 1, line = LINE / (int64_t)dtype_bytes(type->dtype), at[MAX_AXES] = {0};
-    for (int i = type->rank - 1, all = 1; i >= 0; all *= type->axis[i--].extent) stride[i] = all;
+    int64_t all = 1;
+    for (int i = type->rank - 1; i >= 0; all *= type->axis[i--].extent) stride[i] = all;
     for (int i = 0; i < type->rank; i++) n *= tile->extent[i];
     Lines l = {ARENA_ARRAY(k->arena, int64_t, n), 0};
     for (int64_t e = 0; e < n; e++) {
