@@ -409,6 +409,7 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) text_add(&order, " %s", many.inner);
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
+    choose_vectors(c, c->k->body->next); /* the other nests, halos: it splits, which comes before clip */
     clip_windows(c, p, &t, unroll);
     fetch_ahead(c, p, &t, &list);
     par_outside(c, p, &t, &list);
@@ -416,5 +417,4 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) choice_step(c, "unroll %s", many.inner);
     if (position.inner) choice_step(c, "unroll %s", position.inner);
     choice_step(c, "vec %s", vector.inner);
-    choose_vectors(c, c->k->body->next); /* the other nests: halos */
 }

@@ -32,7 +32,9 @@ for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
 done
 # the model's schedule is legal
 for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
-    "$lunette" dump "$dir/up3.lua" -d s --cpu $cpu | grep -E 'as lowered, for|was refused' && failed=1
+    for f in up3 wide_halo; do
+        "$lunette" dump "$dir/$f.lua" -d s --cpu $cpu | grep -E 'as lowered, for|was refused' && failed=1
+    done
 done
 # Results in place: which, said the same by both; the same bits for any number of threads
 net="$dir/inplace.lua"
