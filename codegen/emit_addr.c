@@ -58,6 +58,7 @@ typedef struct Addend {
     LLVMValueRef factor; /* NULL: 1 */
     LLVMValueRef ready;  /* put before this */
     VarNow *loop;        /* the rolled loop that steps a pointer; NULL: none does */
+    bool hide;           /* of a pointer into a parameter: what is on the stack must not seem to be known elsewhere */
 } Addend;
 
 static LLVMValueRef build_addend(Emit *e, const Addend *x) {
@@ -88,7 +89,7 @@ static LLVMValueRef hide_pointer(Emit *e, LLVMValueRef p, LLVMValueRef entry) {
 /* base + by·(the loop's variable). LLVM would make such pointers of products too, but gives up where several
  * invariants are added to them. */
 static LLVMValueRef stepping_pointer(Emit *e, LLVMValueRef base, LLVMTypeRef element, const Addend *a) {
-    if (a->loop->innermost) base = hide_pointer(e, base, a->loop->entry);
+    if (a->loop->innermost && a->hide) base = hide_pointer(e, base, a->loop->entry);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMPositionBuilderBefore(e->b, a->v); /* a phi itself */
     LLVMValueRef phi = LLVMBuildPhi(e->b, e->ptr, "");
@@ -140,7 +141,7 @@ static LLVMValueRef known_args(Emit *e, const Access *x) {
         const LiftTerm *t = &x->term[i];
         int64_t value = e->var[t->var].value;
         if (!e->var[t->var].known || t->arg < 0 || value == 0) continue;
-        sum = add_term(e, sum, NULL, &(Addend){emit_arg(e, t->arg), value, NULL, e->setup, NULL}, false);
+        sum = add_term(e, sum, NULL, &(Addend){emit_arg(e, t->arg), value, NULL, e->setup, NULL, false}, false);
     }
     return sum;
 }
@@ -149,8 +150,12 @@ static LLVMValueRef known_args(Emit *e, const Access *x) {
 static bool open_term(Emit *e, const LiftTerm *t, Addend *out) {
     VarNow *v = &e->var[t->var];
     if (v->known) return false;
-    *out = (Addend){v->v, t->arg < 0 ? t->coef : 1, t->arg < 0 ? NULL : emit_arg(e, t->arg), v->ready,
-                    v->rolled && e->lift->loop[t->var].far ? v : NULL};
+    *out = (Addend){v->v,
+                    t->arg < 0 ? t->coef : 1,
+                    t->arg < 0 ? NULL : emit_arg(e, t->arg),
+                    v->ready,
+                    v->rolled && e->lift->loop[t->var].far ? v : NULL,
+                    false};
     return true;
 }
 
@@ -178,10 +183,12 @@ static LLVMValueRef emit_address(Emit *e, const Memory *m, const Access *x) {
     LLVMTypeRef element = emit_element(e, m->dtype);
     LLVMValueRef p = m->base, same = known_args(e, x);
     if (x->base_arg >= 0)
-        p = add_term(e, p, element, &(Addend){emit_arg(e, x->base_arg), 1, NULL, e->setup, NULL}, x->inside);
+        p = add_term(e, p, element, &(Addend){emit_arg(e, x->base_arg), 1, NULL, e->setup, NULL, false}, x->inside);
     for (int i = 0; i < x->n; i++) {
         Addend a;
-        if (open_term(e, &x->term[i], &a)) p = add_term(e, p, element, &a, x->inside);
+        if (!open_term(e, &x->term[i], &a)) continue;
+        a.hide = m->scopes && m->scopes->scope;
+        p = add_term(e, p, element, &a, x->inside);
     }
     int64_t rest = known_part(e, x);
     LLVMValueRef c = LLVMConstInt(e->i64, (uint64_t)rest, true), *more[] = {same ? &same : NULL, rest ? &c : NULL};

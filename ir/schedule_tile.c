@@ -59,11 +59,25 @@ static bool has_holes(const Choice *c, const Path *p, int var, int vec, bool spl
     return false;
 }
 
+/* Beside positions further on along the same axis the loop leaves places out, which other nests of the kernel set: two of three residues of a
+ * transposed convolution. */
+static bool leaves_gaps(const Choice *c, const Path *p, int var) {
+    for (int i = 0; i < c->k->buf[p->store->buf].type.rank; i++) {
+        int64_t own = affine_coef(&p->store->sub[i], var), next = 0;
+        for (int j = 0; j < p->n && own != 0; j++) {
+            int64_t step = affine_coef(&p->store->sub[i], p->var[j]);
+            if (p->var[j] != var && step > own && (next == 0 || step < next)) next = step;
+        }
+        if (next != 0 && next != own * choice_extent(c, var)) return true;
+    }
+    return false;
+}
+
 static int find_many(const Choice *c, const Path *p, int vec, bool split) {
     for (int i = p->n - 1; i >= 0; i--) {
         int var = p->var[i];
         if (var == vec || choice_coef(c, p->store, var) == 0 || choice_extent(c, var) == 1) continue;
-        if (has_holes(c, p, var, vec, split)) continue;
+        if (has_holes(c, p, var, vec, split) || leaves_gaps(c, p, var)) continue;
         const Expr *e = p->store->value;
         if (e->kind == EXPR_CALL && e->fn == FN_MUL && !tile_loads_follow(c, e, var, true)) {
             /* x stands still and w moves: the operand without the vector loop must not follow */
