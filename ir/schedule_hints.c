@@ -15,6 +15,12 @@ static bool is_reduction_var(const Choice *c, const Path *p, int var) {
 
 /* ---- the halo -------------------------------------------------------------------------------------------- */
 
+/* How many of at, at + step, … (n of them) are below the limit. */
+static int64_t steps_below(int64_t at, int64_t step, int64_t n, int64_t limit) {
+    int64_t steps = at >= limit ? 0 : (limit - at + step - 1) / step;
+    return steps < n ? steps : n;
+}
+
 /* The share of this reduction loop's iterations that meet nothing but the halo along an axis of x; 0 where a loop of the tile
  * moves x along it too: then it depends on the position within the tile. */
 static double share_in_halo(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, int var) {
@@ -31,11 +37,13 @@ static double share_in_halo(const Choice *c, const Path *p, const TileChoice *t,
             if (v != var) other = v;
         }
         int64_t n = choice_extent(c, var), m = other < 0 ? 1 : choice_extent(c, other), out = 0;
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < m; j++) {
-                int64_t at = sub->base + i * affine_coef(sub, var) + (other < 0 ? 0 : j * affine_coef(sub, other));
-                out += at < b->lo[axis] || at >= b->type.axis[axis].extent - b->hi[axis];
-            }
+        int64_t step = other < 0 ? 1 : affine_coef(sub, other);
+        if (step < 0) return 0;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t at = sub->base + i * affine_coef(sub, var);
+            int64_t end = b->type.axis[axis].extent - b->hi[axis];
+            out += steps_below(at, step, m, b->lo[axis]) + m - steps_below(at, step, m, end);
+        }
         return (double)out / (double)(n * m);
     }
     return 0;
