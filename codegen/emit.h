@@ -1,11 +1,12 @@
 /* From a verified kernel to machine code:
  *
- *     void SYMBOL(void *const *buf, const intptr_t *arg, intptr_t begin, intptr_t end)
+ *     void SYMBOL(void *const *buf, const intptr_t *arg, void *scratch, intptr_t begin, intptr_t end)
  *
  * runs tasks begin … end−1 (numbered as kernel_tasks does); buf[i] is the memory of parameter i, arg
- * the kernel's values of what is lifted (lift.h). Parameters must not overlap each other in memory if one of them is written: the
- * optimizer is told so. The code calls nothing, touches no memory but its buffers, its stack (at most
- * a few tens of KB) and constants of its own, and gives the bits of the interpreter. */
+ * the kernel's values of what is lifted (lift.h), scratch kernel_scratch bytes of this thread's own, 64-byte aligned (NULL if that is 0).
+ * Parameters must not overlap each other in memory if one of them is written: the optimizer is told so. The code calls nothing,
+ * touches no memory but its buffers, its stack (at most a few tens of KB) and constants of its own, and gives the bits of the
+ * interpreter. */
 #ifndef LUNETTE_CODEGEN_EMIT_H
 #define LUNETTE_CODEGEN_EMIT_H
 
@@ -40,7 +41,7 @@ typedef struct SpillCount {
 bool codegen_count_spills(const Kernel *k, const Target *t, SpillCount *out, Diag *d);
 
 /* Compiled and run by tests and the compile driver. */
-typedef void (*KernelFn)(void *const *buf, const intptr_t *arg, intptr_t begin, intptr_t end);
+typedef void (*KernelFn)(void *const *buf, const intptr_t *arg, void *scratch, intptr_t begin, intptr_t end);
 
 /* "19.1.7", as the build found it: part of the cache's key. */
 const char *llvm_version(void);

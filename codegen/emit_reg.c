@@ -1,8 +1,8 @@
-/* Buffers that live inside a kernel. A register tile whose subscripts are all constants after
+/* Register tiles. A tile whose subscripts are all constants after
  * unrolling becomes slots, one stack variable a vector, each read and written whole: LLVM's mem2reg
  * then keeps it in registers, always. The slots follow the chunks of the vec loops over the tile, so that
  * pieces of other sizes (a scalar of a vector) are rare; they are cut out of the slots. Any other
- * buffer is plain stack memory. */
+ * tile is plain stack memory. */
 #include "codegen/emit_state.h"
 
 static bool var_will_be_known(const Emit *e, int var) {
@@ -90,7 +90,7 @@ bool emit_alloc(Emit *e, const Stmt *alloc) {
     int64_t elements = type_memory_elements(&buf->type);
     if (r->ready) return true; /* another life of it, or an unrolled copy: one is over before the next begins */
     r->ready = true;
-    Scan s = {alloc->buf, buf->kind == BUF_REG && elements <= STACK_BYTES / 4, 1, {0}};
+    Scan s = {alloc->buf, elements <= STACK_BYTES / 4, 1, {0}};
     scan_stmts(e, &s, e->k->body); /* all its lives */
     if (!s.constant) return make_memory(e, r, buf, elements);
     int64_t row = buf->type.rank ? buf->type.axis[buf->type.rank - 1].extent : 1;

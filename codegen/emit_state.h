@@ -41,9 +41,9 @@ typedef struct Slot {
 
 typedef struct BufNow {
     LLVMValueRef base;  /* pointer; NULL for a tile kept in slots */
-    LLVMValueRef scope; /* metadata: !alias.scope and !noalias, parameters only */
+    LLVMValueRef scope; /* metadata: !alias.scope and !noalias, not of what is on the stack */
     LLVMValueRef others;
-    bool ready; /* REG, SCRATCH: set up */
+    bool ready; /* set up */
     Slot *slot;
     int *slot_of; /* by element */
     int n_slot;

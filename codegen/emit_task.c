@@ -6,13 +6,20 @@
 
 static LLVMMetadataRef md_text(Emit *e, const char *s) { return LLVMMDStringInContext2(e->ctx, s, strlen(s)); }
 
-/* Parameters of one memory: a result over an input counts as this. */
-static int memory_of_param(const Kernel *k, int param) { return k->buf[param].is_over ? k->buf[param].over : param; }
+/* Whether two buffers may have memory in common: a result and the input it is over, scratch of lives one after the other. */
+static bool may_share(const Emit *e, const int64_t *scratch, int x, int y) {
+    const Buf *b = e->k->buf;
+    if (b[x].kind == BUF_REG || b[y].kind == BUF_REG) return false;
+    if (b[x].kind == BUF_SCRATCH && b[y].kind == BUF_SCRATCH)
+        return scratch[x] < scratch[y] + (int64_t)type_bytes(&b[y].type) &&
+               scratch[y] < scratch[x] + (int64_t)type_bytes(&b[x].type);
+    return x == y || (b[x].is_over && b[x].over == y) || (b[y].is_over && b[y].over == x);
+}
 
-/* One alias scope a memory; each access is in its own and outside all others, so that a store to
+/* One alias scope a memory, scratch too; each access is in its own and outside all others, so that a store to
  * the output does not keep the loads of weights inside the loops. */
-static void make_scopes(Emit *e) {
-    int n = e->k->n_param;
+static void make_scopes(Emit *e, const int64_t *scratch) {
+    int n = e->k->n_buf;
     LLVMMetadataRef name = md_text(e, "lunette.kernel"), *scope = ARENA_ARRAY(e->a, LLVMMetadataRef, n),
                     *others = ARENA_ARRAY(e->a, LLVMMetadataRef, n);
     LLVMMetadataRef domain = LLVMMDNodeInContext2(e->ctx, &name, 1);
@@ -23,9 +30,10 @@ static void make_scopes(Emit *e) {
         scope[i] = LLVMMDNodeInContext2(e->ctx, part, 2);
     }
     for (int i = 0; i < n; i++) {
-        int m = 0, own = memory_of_param(e->k, i);
+        int m = 0, own = e->k->buf[i].is_over ? e->k->buf[i].over : i;
+        if (e->k->buf[i].kind == BUF_REG) continue;
         for (int j = 0; j < n; j++)
-            if (memory_of_param(e->k, j) != own) others[m++] = scope[j];
+            if (e->k->buf[j].kind != BUF_REG && !may_share(e, scratch, i, j)) others[m++] = scope[j];
         e->buf[i].scope = LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, &scope[own], 1));
         if (m) e->buf[i].others = LLVMMetadataAsValue(e->ctx, LLVMMDNodeInContext2(e->ctx, others, (size_t)m));
     }
@@ -41,7 +49,15 @@ static void make_params(Emit *e) {
         e->buf[i].base = LLVMBuildLoad2(e->b, e->ptr, p, e->k->buf[i].name);
         e->buf[i].ready = true;
     }
-    make_scopes(e);
+    int64_t *at = ARENA_ARRAY(e->a, int64_t, e->k->n_buf);
+    kernel_scratch(e->k, at);
+    for (int i = e->k->n_param; i < e->k->n_buf; i++) {
+        if (e->k->buf[i].kind != BUF_SCRATCH) continue;
+        LLVMValueRef offset = LLVMConstInt(e->i64, (uint64_t)at[i], false);
+        e->buf[i].base = LLVMBuildInBoundsGEP2(e->b, e->i8, LLVMGetParam(e->fn, 2), &offset, 1, e->k->buf[i].name);
+        e->buf[i].ready = true;
+    }
+    make_scopes(e, at);
 }
 
 static void make_tables(Emit *e) {
@@ -117,8 +133,8 @@ static void open_nest(Emit *e, const LiftNest *nest, LLVMValueRef *from, LLVMVal
     e->n_gep = 0;
     LLVMValueRef first = nest->first < 0 ? int64_const(e, 0) : emit_load_arg(e, nest->first);
     LLVMValueRef tasks = nest->tasks < 0 ? int64_const(e, 1) : emit_load_arg(e, nest->tasks);
-    *from = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 2), first, ""), LLVMIntSGT, int64_const(e, 0));
-    *to = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 3), first, ""), LLVMIntSLT, tasks);
+    *from = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 3), first, ""), LLVMIntSGT, int64_const(e, 0));
+    *to = clamp(e, LLVMBuildNSWSub(e->b, LLVMGetParam(e->fn, 4), first, ""), LLVMIntSLT, tasks);
     LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, *from, *to, ""), setup, after);
     LLVMPositionBuilderAtEnd(e->b, setup);
     e->setup = LLVMBuildBr(e->b, head);
@@ -154,8 +170,8 @@ static bool emit_nest(Emit *e, const Stmt *nest, const LiftNest *lifted) {
 }
 
 static void open_function(Emit *e, const char *symbol) {
-    LLVMTypeRef arg[] = {e->ptr, e->ptr, e->i64, e->i64};
-    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->ctx), arg, 4, false);
+    LLVMTypeRef arg[] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->ctx), arg, COUNT_OF(arg), false);
     e->fn = LLVMAddFunction(e->module, symbol, type);
     make_attributes(e);
     LLVMBasicBlockRef entry = new_block(e), start = new_block(e);

@@ -8,25 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-/* Zeroed, 64-byte aligned and more; huge pages where the system gives them. */
-static char *memory_map(int64_t bytes, size_t *size, Diag *d) {
-    const size_t huge = (size_t)2 << 20, page = (size_t)bytes >= huge / 2 ? huge : 4096;
-    *size = ((size_t)bytes + PLAN_ALIGN + page - 1) & ~(page - 1);
-    size_t spare = page == huge ? huge : 0; /* a huge page is aligned to its size: what is cut off to get there */
-    char *p = mmap(NULL, *size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
-        diag_fail(d, DIAG_MACHINE, "no memory for %zu bytes", *size);
-        return NULL;
-    }
-    if (!spare) return p;
-    size_t before = (huge - (uintptr_t)p % huge) % huge;
-    if (before) munmap(p, before);
-    if (spare > before) munmap(p + before + *size, spare - before);
-    madvise(p + before, *size, MADV_HUGEPAGE); /* refused: the pages are small */
-    return p + before;
-}
 
 static bool pack_when_idle(void *packing) { return packing_step(packing, NULL); }
 
@@ -107,10 +88,10 @@ static bool compile_and_pack(LunetteModel *m, Diag *d) {
 }
 
 static bool open_memory(LunetteModel *m, Diag *d) {
-    m->memory = memory_map(m->plan->arena_bytes, &m->memory_size, d);
+    m->memory = memory_open(m->plan->arena_bytes, &m->memory_size, d);
     if (!m->memory) return false;
-    m->weights = memory_map(m->plan->weight_bytes, &m->weights_size, d);
-    return m->weights;
+    m->weights = memory_open(m->plan->weight_bytes, &m->weights_size, d);
+    return m->weights && scratch_open(&m->scratch, m->plan->scratch_bytes, m->options.threads, d);
 }
 
 bool model_build(LunetteModel *m, Diag *d) {
@@ -130,16 +111,16 @@ typedef struct StepCall {
     KernelFn fn;
     void *const *args;
     const intptr_t *values;
+    const Scratch *scratch;
 } StepCall;
 
 static void step_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
-    (void)thread;
     const StepCall *c = ctx;
-    c->fn(c->args, c->values, (intptr_t)begin, (intptr_t)end);
+    c->fn(c->args, c->values, scratch_of(c->scratch, thread), (intptr_t)begin, (intptr_t)end);
 }
 
 void model_run_step(LunetteModel *m, int step, void *const *args) {
-    StepCall call = {m->fn[step], args, code_args(m->code, step)};
+    StepCall call = {m->fn[step], args, code_args(m->code, step), &m->scratch};
     pool_run(m->pool, step_tasks, &call, m->plan->kernel[m->plan->step[step].kernel].tasks);
 }
 
@@ -161,7 +142,8 @@ void model_close(LunetteModel *m) {
     code_close(m->code);
     safetensors_close(m->file);
     mem_free(m->weight_block);
-    if (m->weights) munmap(m->weights, m->weights_size);
-    if (m->memory) munmap(m->memory, m->memory_size);
+    scratch_close(&m->scratch);
+    memory_close(m->weights, m->weights_size);
+    memory_close(m->memory, m->memory_size);
     arena_close(m->arena);
 }

@@ -11,6 +11,7 @@
 #include "codegen/compile.h"
 #include "frontend/data/safetensors.h"
 #include "frontend/lunette.h"
+#include "frontend/memory.h"
 #include "ir/passes.h"
 #include "ir/plan_build.h"
 #include "ir/schedule.h"
@@ -57,6 +58,7 @@ struct LunetteModel {
     size_t weights_size;
     char *memory; /* the arena of the plan */
     size_t memory_size;
+    Scratch scratch;
     void ***args; /* [n_step][n_arg]: parameters; inputs and outputs are put in by each run */
 };
 

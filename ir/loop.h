@@ -232,6 +232,9 @@ bool loops_independent(const Kernel *k, const Stmt *body, const int *vars, int n
 /* Tasks: the iterations of the par loops, numbered through all top-level nests in order (a nest
  * without par is one task). */
 int64_t kernel_tasks(const Kernel *k);
+/* Bytes that all scratch buffers take in each thread: one inside another lies behind it, those that do not live together share. at: NULL or
+ * [n_buf], of each its offset (64-byte aligned). */
+int64_t kernel_scratch(const Kernel *k, int64_t *at);
 /* par loops of one top-level statement, outermost first: their vars; returns how many. */
 int nest_par_vars(const Stmt *nest, int vars[MAX_AXES]);
 int64_t nest_tasks(const Kernel *k, const Stmt *nest);

@@ -160,6 +160,9 @@ void plan_place(Plan *p) {
     find_lives(p);
     place_weights(p);
     place_wholes(p);
+    p->scratch_bytes = 0;
+    for (int i = 0; i < p->n_kernel; i++)
+        if (p->kernel[i].scratch > p->scratch_bytes) p->scratch_bytes = p->kernel[i].scratch;
     for (int b = 0; b < p->n_buf; b++) {
         if (!p->buf[b].is_part) continue;
         const PlanBuf *whole = &p->buf[p->buf[b].whole];

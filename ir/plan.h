@@ -60,6 +60,7 @@ typedef struct PlanArg {
 
 typedef struct PlanKernel {
     int64_t tasks;
+    int64_t scratch; /* bytes that each thread needs besides the parameters */
     int n_arg;
     PlanArg *arg;
 } PlanKernel;
@@ -80,6 +81,7 @@ typedef struct Plan {
     Arena *arena;
     const char *name;
     int64_t arena_bytes, weight_bytes;
+    int64_t scratch_bytes; /* of a thread: the most that a kernel needs */
     int64_t live_bytes; /* the largest sum of buffers that are live at once: what the arena cannot be below */
     PlanPort *input;
     int n_input, cap_input;
@@ -99,7 +101,7 @@ int64_t plan_part_offset(const Plan *p, int buf);
 int plan_step_over(const Plan *p, int step);
 /* Gives every ARENA buffer its life from the steps, and its offset so that no two that live at the
  * same time overlap: the smaller of two placements, largest first at the lowest free place, or in order of
- * life from both ends; what lies over another has its memory, which counts once. Sets arena_bytes and live_bytes. WEIGHTS buffers are laid one after the other. */
+ * life from both ends; what lies over another has its memory, which counts once. Sets arena_bytes, live_bytes and scratch_bytes. WEIGHTS buffers are laid one after the other. */
 void plan_place(Plan *p);
 /* The union of `have` covers every element of `want`. */
 bool boxes_cover(Arena *a, const Box *have, int n_have, const Box *want, int rank);

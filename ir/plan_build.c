@@ -51,7 +51,7 @@ static void widen_boxes(PlanArg *arg, const Buf *buf, const Type *type) {
 /* From the plain nest, where a whole result is one box; the schedule changes the order, not the elements. */
 static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *scheduled) {
     const Kernel *k = lowered->kernel;
-    PlanKernel f = {.tasks = kernel_tasks(scheduled), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
+    PlanKernel f = {.tasks = kernel_tasks(scheduled), .scratch = kernel_scratch(scheduled, NULL), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
     AccessList list = {0};
     accesses_collect(a, k->body, -1, &list);
     for (int i = 0; i < k->n_param; i++) {

@@ -48,6 +48,7 @@ void plan_print(Text *t, const Plan *p) {
     else print_string(t, p->name);
     text_add(t, " {\n    arena %lld\n    live %lld\n    weights %lld\n", (long long)p->arena_bytes,
              (long long)p->live_bytes, (long long)p->weight_bytes);
+    if (p->scratch_bytes) text_add(t, "    scratch %lld\n", (long long)p->scratch_bytes);
     print_ports(t, "input", p->input, p->n_input);
     print_ports(t, "output", p->output, p->n_output);
     for (int i = 0; i < p->n_buf; i++) {
@@ -64,7 +65,9 @@ void plan_print(Text *t, const Plan *p) {
     }
     for (int i = 0; i < p->n_kernel; i++) {
         const PlanKernel *k = &p->kernel[i];
-        text_add(t, "    kernel k%d tasks %lld {\n", i, (long long)k->tasks);
+        text_add(t, "    kernel k%d tasks %lld", i, (long long)k->tasks);
+        if (k->scratch) text_add(t, " scratch %lld", (long long)k->scratch);
+        text_add(t, " {\n");
         for (int j = 0; j < k->n_arg; j++) {
             text_add(t, "        rank %d", k->arg[j].rank);
             print_boxes(t, "reads", k->arg[j].read, k->arg[j].n_read, k->arg[j].rank);
@@ -183,7 +186,9 @@ static bool parse_kernel(Lexer *l, Plan *p) {
     int number, cap = 0;
     if (!parse_number(l, 'k', p->n_kernel + 1, &number)) return false;
     if (number != p->n_kernel) return lex_fail(l, "kernels are numbered in order");
-    if (!lex_want(l, "tasks") || !lex_int(l, 1, (int64_t)1 << 40, &k.tasks) || !lex_want(l, "{")) return false;
+    if (!lex_want(l, "tasks") || !lex_int(l, 1, (int64_t)1 << 40, &k.tasks)) return false;
+    if (lex_take(l, "scratch") && !lex_int(l, 1, (int64_t)1 << 48, &k.scratch)) return false;
+    if (!lex_want(l, "{")) return false;
     while (lex_is(l, "rank")) {
         PlanArg a = {0};
         if (!parse_arg(l, p, &a)) return false;
@@ -211,6 +216,7 @@ static bool parse_line(Lexer *l, Plan *p) {
     const int64_t most = (int64_t)1 << 48;
     if (lex_take(l, "arena")) return lex_int(l, 0, most, &p->arena_bytes);
     if (lex_take(l, "live")) return lex_int(l, 0, most, &p->live_bytes);
+    if (lex_take(l, "scratch")) return lex_int(l, 0, most, &p->scratch_bytes);
     if (lex_take(l, "weights")) return lex_int(l, 0, most, &p->weight_bytes);
     if (lex_take(l, "input")) {
         if (!parse_port(l, &port)) return false;

@@ -208,6 +208,9 @@ static bool memory_verify(const Plan *p, Diag *d) {
                 return diag_fail(d, DIAG_INTERNAL, "plan: %s and %s live at the same time in the same memory",
                                  p->buf[j].name, b->name);
     }
+    for (int i = 0; i < p->n_kernel; i++)
+        if (p->kernel[i].scratch > p->scratch_bytes)
+            return diag_fail(d, DIAG_INTERNAL, "plan: kernel k%d needs more scratch than there is", i);
     return true;
 }
 

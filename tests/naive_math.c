@@ -100,7 +100,7 @@ void math_code_open(MathCode *m, Fn fn) {
 }
 
 void math_code_run(const MathCode *m, int fma, const float *const arg[2], float *out) {
-    m->run[fma]((void *const[]){(void *)arg[0], (void *)arg[1], out}, code_args(m->lib[fma], 0), 0, 1);
+    m->run[fma]((void *const[]){(void *)arg[0], (void *)arg[1], out}, code_args(m->lib[fma], 0), NULL, 0, 1);
 }
 
 void math_code_close(MathCode *m) {

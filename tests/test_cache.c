@@ -238,7 +238,7 @@ static int compile_both(const char *dir) {
     assert_true(target_host(&t, &d));
     if (!code_open(&lib, list, 2, &t, &(CodeOptions){.threads = 2, .cache_dir = dir}, &d)) fail_msg("%s", d.text);
     for (int i = 0; i < 2; i++) {
-        code_fn(lib, i)(buf, code_args(lib, i), 0, 1);
+        code_fn(lib, i)(buf, code_args(lib, i), NULL, 0, 1);
         for (int j = 0; j < 20; j++) assert_true(y[j] == (float)(i + 1));
     }
     int compiled = code_stats(lib)->compiled;

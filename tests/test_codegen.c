@@ -4,6 +4,7 @@
 #include "codegen/elf.h"
 #include "codegen/target.h"
 #include "runtime/interp.h"
+#include "tests/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -44,6 +45,12 @@ static const char *const kernels[] = {
     "kernel memory(in x : f32[h4 w24], out y : f32[h4 w24]) {"
     " par h 4 { scratch s : f32[w24] { reg a : f32[w24] { for w 24 { a[w] = x[h, 23 - w]; }"
     " vec w 24 { s[w] = a[w] + x[h, w]; } for w 24 { y[h, w] = s[w] * a[23 - w]; } } } } }",
+    /* scratch larger than any stack, one buffer inside another, and two that share memory, one after the other */
+    "kernel large(in x : f32[h3 w20000], out y : f32[h3 w20000]) {"
+    " par h 3 { scratch s : f32[w20000] { for w 20000 { s[w] = x[h, w] + 1; }"
+    " scratch t : f32[w100 c200] { for w 100 { for c 200 { t[w, c] = s[200*w + c] * x[h, c]; } }"
+    " for c 200 { for w 100 { s[100*c + w] = t[w, c]; } } }"
+    " scratch u : f32[w20000] { for w 20000 { u[w] = s[19999 - w]; } for w 20000 { y[h, w] = u[w] - s[w]; } } } } }",
     "kernel lives(in x : f32[w32], out y : f32[w32], out z : f32[w32]) {"
     " unroll k 2 { reg a : f32[w8] { vec w 8 { a[w] = x[16*k + w]; } vec w 8 { y[16*k + w] = a[w] * 2; } } }"
     " for k 2 { reg c : f32[w8] { for w 8 { c[w] = x[16*k + w + 8]; } vec w 8 { z[16*k + w + 8] = c[w] * 3; } } } }",
@@ -165,7 +172,7 @@ static void compare(const Kernel *k, const CodeLib *lib, int kernel, const Targe
     data_open(&data, k);
     for (int64_t p = parts - 1; p >= 0; p--) {
         int64_t begin = tasks * p / parts, end = tasks * (p + 1) / parts;
-        code_fn(lib, kernel)(data.native, code_args(lib, kernel), begin, end);
+        code_fn(lib, kernel)(data.native, code_args(lib, kernel), scratch_for(k), begin, end);
         if (!interp_run(k, data.wanted, begin, end, t->fma, &d)) fail_msg("%s", d.text);
         data_check(&data, k, t); /* so a part writes no more than its own */
     }
@@ -320,7 +327,7 @@ static void refuse(const char *text, DiagKind kind, const char *part) {
 
 static void test_refused(void **state) {
     (void)state;
-    refuse("kernel big(in x : f32[w9000], out y : f32[w9000]) { scratch s : f32[w9000] { for w 9000 { s[w] = x[w]; }"
+    refuse("kernel big(in x : f32[w9000], out y : f32[w9000]) { reg s : f32[w9000] { for w 9000 { s[w] = x[w]; }"
            " for w 9000 { y[w] = s[w]; } } }",
            DIAG_UNSUPPORTED, "kernel big: buffer s: more than 32 KB on the stack");
     refuse("kernel long(in x : f32[w90000], out y : f32[w90000]) { unroll w 90000 { y[w] = x[w]; } }", DIAG_UNSUPPORTED,

@@ -10,6 +10,7 @@
 #include "runtime/reference.h"
 #include "tests/random_graph.h"
 #include "tests/random_nest.h"
+#include "tests/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -146,7 +147,7 @@ static void run_case(uint64_t seed, const char *cpu) {
         compare(&r, out, 0);
         compare(&r, out, 1);
         if (!native) continue;
-        code_fn(code, s)(args[2], code_args(code, s), 0, (intptr_t)kernel_tasks(scheduled));
+        code_fn(code, s)(args[2], code_args(code, s), scratch_for(scheduled), 0, (intptr_t)kernel_tasks(scheduled));
         const Type *type = &m->plan->buf[out].type;
         int64_t n = type->dtype == DT_F32 ? type_memory_elements(type) : 0;
         if (n == 0 && memcmp(r.buf[1][out], r.buf[2][out], type_bytes(type)) != 0)

@@ -4,6 +4,7 @@
 #include "codegen/lift.h"
 #include "codegen/target.h"
 #include "runtime/interp.h"
+#include "tests/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +35,7 @@ static void compare(const CodeLib *lib, int which, const Kernel *k, const Target
     }
     int64_t tasks = kernel_tasks(k), cut[] = {0, tasks / 3, tasks};
     for (int p = 1; p >= 0; p--) {
-        code_fn(lib, which)(native, code_args(lib, which), (intptr_t)cut[p], (intptr_t)cut[p + 1]);
+        code_fn(lib, which)(native, code_args(lib, which), scratch_for(k), (intptr_t)cut[p], (intptr_t)cut[p + 1]);
         if (!interp_run(k, wanted, cut[p], cut[p + 1], t->fma, &d)) fail_msg("%s", d.text);
     }
     for (int i = 0; i < k->n_param; i++) {

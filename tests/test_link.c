@@ -252,7 +252,7 @@ static int compiled_with(const char *dir) {
     memcpy(&address, &fn, sizeof address);
     access_of(address, how);
     assert_string_equal(how, "r-xp");
-    fn(buf, code_args(lib, 0), 0, 4);
+    fn(buf, code_args(lib, 0), NULL, 0, 4);
     for (int c = 0; c < 4; c++) assert_true(y[16 * c] == 1.f / (c ? 6.f : 4.f) + 0.5f * 3);
     int compiled = code_stats(lib)->compiled;
     code_close(lib);

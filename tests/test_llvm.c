@@ -56,7 +56,7 @@ static bool run_kernel(CodeStats *stats, Diag *d) {
     bool good = code_open(&lib, (const Kernel *const *)&k, 1, &t, &(CodeOptions){.threads = 2, .cache_dir = dir}, d);
     if (good) {
         float x[20] = {0}, y[20];
-        code_fn(lib, 0)((void *[]){x, y}, code_args(lib, 0), 0, 1);
+        code_fn(lib, 0)((void *[]){x, y}, code_args(lib, 0), NULL, 0, 1);
         assert_true(y[0] == 1 && y[19] == 1);
         *stats = *code_stats(lib);
     }

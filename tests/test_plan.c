@@ -173,6 +173,7 @@ static const struct {
     {"arena 64 live", "arena 32 live", "plan: buffer b lies outside its memory"}, /* not aligned */
     {"arena 64 live", "arena 128 live", "plan: buffer b lies outside its memory"},
     {"arena 128", "arena 64", "plan: buffer b lies outside its memory"},
+    {"tasks 1 {", "tasks 1 scratch 64 {", "plan: kernel k0 needs more scratch than there is"},
     {"weights 64", "weights 16", "plan: buffer w lies outside its memory"},
     {"at input 0", "at input 1", "plan: buffer x lies outside its memory"},
     {"at output 0", "at output 1", "plan: buffer c lies outside its memory"},

@@ -9,6 +9,7 @@
 #include "runtime/interp.h"
 #include "tests/random_nest.h"
 #include "tests/random_over.h"
+#include "tests/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +120,7 @@ static void run(const Kernel *k, void **buf, bool fma) {
 static void run_nest(const Kernel *k, void **buf, void *ctx) { run(k, buf, ((const Target *)ctx)->fma); }
 
 static void run_native(const Kernel *k, void **buf, void *ctx) {
-    code_fn(ctx, 0)(buf, code_args(ctx, 0), 0, (intptr_t)kernel_tasks(k));
+    code_fn(ctx, 0)(buf, code_args(ctx, 0), scratch_for(k), 0, (intptr_t)kernel_tasks(k));
 }
 
 static void same_over(const Kernel *k, OverRun *way, void *ctx, const char *what, uint64_t seed) {
@@ -158,7 +159,7 @@ static void run_case(uint64_t number, const Target *t, Tally *tally) {
     CodeLib *code;
     CodeOptions o = {.threads = 1};
     if (code_open(&code, (const Kernel *const[]){k}, 1, t, &o, &d)) {
-        code_fn(code, 0)(buf[3], code_args(code, 0), 0, (intptr_t)kernel_tasks(k));
+        code_fn(code, 0)(buf[3], code_args(code, 0), scratch_for(k), 0, (intptr_t)kernel_tasks(k));
         compare(k, buf[1], buf[3], true, "native code", number);
         same_over(k, run_native, code, "native code", number);
         code_close(code);

@@ -7,6 +7,7 @@
 #include "ir/schedule.h"
 #include "runtime/interp.h"
 #include "tests/random_nest.h"
+#include "tests/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -49,7 +50,7 @@ static void run_everywhere(const Kernel *k, void **buf, void (*check)(void **buf
         if (!code_open(&code, (const Kernel *const[]){k}, 1, &t, &(CodeOptions){.threads = 1}, &d))
             fail_msg("%s", d.text);
         memset(out, 0x5A, bytes);
-        code_fn(code, 0)(buf, code_args(code, 0), 0, (intptr_t)kernel_tasks(k));
+        code_fn(code, 0)(buf, code_args(code, 0), scratch_for(k), 0, (intptr_t)kernel_tasks(k));
         check(buf, cpus[i]);
         code_close(code);
     }
@@ -429,7 +430,7 @@ static void run_chosen(const Kernel *plain, const Target *t, const char *vec, ui
     uint64_t again = seed;
     void **x = random_buffers(k, &seed), **y = random_buffers(k, &again);
     if (!interp_run(k, x, 0, kernel_tasks(k), t->fma, &d)) fail_msg("%s", d.text);
-    code_fn(code, 0)(y, code_args(code, 0), 0, (intptr_t)kernel_tasks(k));
+    code_fn(code, 0)(y, code_args(code, 0), scratch_for(k), 0, (intptr_t)kernel_tasks(k));
     const char *difference = random_buffers_difference(k, x, y, 0);
     if (difference) fail_msg("%s: %s\n%s", t->cpu, difference, kernel_text(a, k));
     random_buffers_free(k, x);

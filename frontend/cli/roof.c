@@ -94,7 +94,7 @@ typedef struct Burst {
 static void burst_task(void *ctx, int64_t begin, int64_t end, int thread) {
     const Burst *b = ctx;
     (void)thread;
-    b->fn(b->args, b->values, (intptr_t)begin, (intptr_t)end);
+    b->fn(b->args, b->values, NULL, (intptr_t)begin, (intptr_t)end);
 }
 
 /* Seconds. */

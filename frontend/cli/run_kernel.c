@@ -11,6 +11,7 @@ typedef struct KernelRun {
     const Kernel *kernel;
     CodeLib *code;
     Pool *pool;
+    Scratch scratch;
     void **buf; /* [n_param]: memory of the parameters, dense */
     int random; /* … that have random numbers */
 } KernelRun;
@@ -104,13 +105,13 @@ static bool compile(KernelRun *u, Diag *d) {
     if (!(o->cpu ? target_named(&t, o->cpu, d) : target_host(&t, d))) return false;
     if (!target_runs_here(&t)) return diag_fail(d, DIAG_USAGE, "code for %s does not run on this machine", t.cpu);
     u->pool = pool_open(o->threads ? o->threads : 1, d);
-    return u->pool && code_open(&u->code, &u->kernel, 1, &t, &c, d);
+    return u->pool && scratch_open(&u->scratch, kernel_scratch(u->kernel, NULL), pool_threads(u->pool), d) &&
+           code_open(&u->code, &u->kernel, 1, &t, &c, d);
 }
 
 static void tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     const KernelRun *u = ctx;
-    (void)thread;
-    code_fn(u->code, 0)(u->buf, code_args(u->code, 0), (intptr_t)begin, (intptr_t)end);
+    code_fn(u->code, 0)(u->buf, code_args(u->code, 0), scratch_of(&u->scratch, thread), (intptr_t)begin, (intptr_t)end);
 }
 
 static bool give(const KernelRun *u, int i, Diag *d) {
@@ -144,6 +145,7 @@ int run_kernel(Arena *a, void *ctx) {
     Diag *d = &u.r->o.diag;
     bool good = run(&u, a, d);
     pool_close(u.pool);
+    scratch_close(&u.scratch);
     code_close(u.code);
     return good ? 0 : cli_fail(d);
 }

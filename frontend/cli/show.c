@@ -87,9 +87,10 @@ static int show_text(Show *s, Arena *a) {
     const Plan *p = s->model->plan;
     print_layers(s, a);
     printf("\n%d kernels for %s; activations %lld bytes in an arena of %lld (%lld live at once at most); packed "
-           "weights %lld bytes\n",
+           "weights %lld bytes%s\n",
            p->n_step, s->model->target.cpu, (long long)s->bytes, (long long)p->arena_bytes, (long long)p->live_bytes,
-           (long long)p->weight_bytes);
+           (long long)p->weight_bytes,
+           p->scratch_bytes ? arena_printf(a, "; scratch %lld bytes a thread", (long long)p->scratch_bytes) : "");
     print_over(p);
     return 0;
 }
@@ -114,11 +115,11 @@ static int show_json(Show *s) {
                                        json_text(p->buf[p->buf[i].over].name)));
     for (int i = 0; i < g->n_node; i++)
         if (is_layer(g->node[i])) json_push(&layers, layer_json(s, g->node[i]));
-    return json_show(json_pack("{so so sI sI sI ss si sI sI sI so}", "spec", json_text(s->o.arg), "layers", layers,
+    return json_show(json_pack("{so so sI sI sI ss si sI sI sI sI so}", "spec", json_text(s->o.arg), "layers", layers,
                                "parameters", (json_int_t)s->params, "macs", (json_int_t)s->macs, "bytes",
                                (json_int_t)s->bytes, "cpu", s->model->target.cpu, "kernels", p->n_step, "arena_bytes",
                                (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes, "weight_bytes",
-                               (json_int_t)p->weight_bytes, "in_place", over));
+                               (json_int_t)p->weight_bytes, "scratch_bytes", (json_int_t)p->scratch_bytes, "in_place", over));
 }
 
 static int show_body(Arena *a, void *ctx) {

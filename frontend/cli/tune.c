@@ -172,29 +172,40 @@ typedef struct Call {
     KernelFn fn;
     void *const *args;
     const intptr_t *values;
+    const Scratch *scratch;
 } Call;
 
 static void call_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
     const Call *c = ctx;
-    (void)thread;
-    c->fn(c->args, c->values, (intptr_t)begin, (intptr_t)end);
+    c->fn(c->args, c->values, scratch_of(c->scratch, thread), (intptr_t)begin, (intptr_t)end);
 }
 
 static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d) {
     LunetteModel *m = t->model;
     CodeOptions o = {.threads = pool_cpus(), .cache_dir = NULL};
     CodeLib *code;
+    int64_t bytes = 0;
+    for (int i = 0; i < k->n; i++) {
+        int64_t own = kernel_scratch(k->kernel[i], NULL);
+        if (own > bytes) bytes = own;
+    }
+    Scratch scratch;
     if (!code_open(&code, k->kernel, k->n, &m->target, &o, d)) return false;
+    if (!scratch_open(&scratch, bytes, pool_threads(m->pool), d)) {
+        code_close(code);
+        return false;
+    }
     const Params params = params_of(m, k->step, a);
     double start = clock_seconds();
     for (int round = 0; round < LEAST_ROUNDS || clock_seconds() - start < seconds; round++)
         for (int i = 0; i < k->n; i++) {
             int which = round % 2 ? k->n - 1 - i : i; /* so that none always runs after the same one */
-            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which)};
+            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which), &scratch};
             double then = clock_seconds();
             pool_run(m->pool, call_tasks, &call, kernel_tasks(k->kernel[which]));
             if (round > 0) samples_add(a, &k->time[which], clock_seconds() - then);
         }
+    scratch_close(&scratch);
     code_close(code);
     for (int i = 1; i < k->n; i++) {
         double best = samples_part(a, &k->time[k->best], 0.5) * (k->best ? 1 : WORTH);

@@ -207,6 +207,22 @@ int nest_par_vars(const Stmt *nest, int vars[MAX_AXES]) {
     return n;
 }
 
+static int64_t list_scratch(const Kernel *k, const Stmt *s, int64_t from, int64_t *at) {
+    int64_t most = from;
+    for (; s; s = s->next) {
+        int64_t own = from;
+        if (s->kind == STMT_ALLOC && k->buf[s->buf].kind == BUF_SCRATCH) {
+            if (at) at[s->buf] = from;
+            own += ((int64_t)type_bytes(&k->buf[s->buf].type) + 63) / 64 * 64;
+        }
+        int64_t end = list_scratch(k, s->body, own, at);
+        if (end > most) most = end;
+    }
+    return most;
+}
+
+int64_t kernel_scratch(const Kernel *k, int64_t *at) { return list_scratch(k, k->body, 0, at); }
+
 int64_t nest_tasks(const Kernel *k, const Stmt *nest) {
     int vars[MAX_AXES], n = nest_par_vars(nest, vars);
     int64_t tasks = 1;
