@@ -14,8 +14,7 @@ static double now(void) {
 /* "conv tanh": the ops of a group. */
 static const char *group_ops(Arena *a, const Group *g) {
     Text t = {.arena = a};
-    text_add(&t, "%s", op_table[g->anchor->op].name);
-    for (int i = 0; i < g->n_tail; i++) text_add(&t, " %s", op_table[g->tail[i]->op].name);
+    for (int i = 0; i < group_size(g); i++) text_add(&t, "%s%s", i ? " " : "", op_table[group_node(g, i)->op].name);
     return text_get(&t);
 }
 

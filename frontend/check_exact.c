@@ -144,8 +144,8 @@ static double saturates(const Node *n) {
 /* Functions with a pole or an end at 0 get numbers above it. */
 static bool wants_positive(const Group *g) {
     bool wants = false;
-    for (int i = -1; i < g->n_tail; i++) {
-        Op op = i < 0 ? g->anchor->op : g->tail[i]->op;
+    for (int i = 0; i < group_size(g); i++) {
+        Op op = group_node(g, i)->op;
         wants |= op == OP_LOG || op == OP_SQRT || op == OP_DIV || op == OP_POW ||
                  op == OP_REDUCELOGSUM || op == OP_REDUCEPROD;
     }
@@ -178,12 +178,22 @@ typedef struct Numbers {
     int shift;
 } Numbers;
 
+static bool is_layer(const Node *n) { return n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE; }
+
+/* The node of the group whose sums are largest. */
+static const Node *main_node(const Group *g) {
+    const Node *n = g->anchor;
+    for (int i = 0; i < group_size(g) && !is_layer(n); i++)
+        if (is_layer(group_node(g, i))) n = group_node(g, i);
+    return n;
+}
+
 static Numbers numbers_for(const StepCheck *s) {
     const Group *g = step_group(s);
-    const Node *n = g->anchor;
-    double reach = saturates(n);
-    for (int i = 0; i < g->n_tail; i++) reach = fmax(reach, saturates(g->tail[i]));
-    if (n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE) {
+    const Node *n = main_node(g);
+    double reach = 0;
+    for (int i = 0; i < group_size(g); i++) reach = fmax(reach, saturates(group_node(g, i)));
+    if (is_layer(n)) {
         int64_t terms = fan_in(n->in[1]), most = ((int64_t)1 << (EXACT_BITS - 1)) / (terms * FOLDED_MOST);
         most = most < 1 ? 1 : most > MOVED_MOST ? MOVED_MOST : most;
         /* k products of numbers up to a and b add up to about a·b·√k / 2, which 2^-shift brings to the reach */
@@ -320,8 +330,13 @@ static bool constant_exact(const StepCheck *s, const Node *wanted) {
 bool exact_kernel(const StepCheck *s) {
     const Group *g = step_group(s);
     Numbers numbers = numbers_for(s);
-    bool exact = op_exact(g->anchor, numbers);
-    for (int i = 0; i < g->n_tail; i++) exact &= op_exact(g->tail[i], numbers);
+    bool exact = true;
+    int layers = 0; /* numbers are for the sums of one */
+    for (int i = 0; i < group_size(g) && exact; i++) {
+        exact = op_exact(group_node(g, i), numbers);
+        layers += is_layer(group_node(g, i));
+    }
+    exact &= layers <= 1;
     for (int i = 0; i < s->n_in && exact; i++)
         exact = !graph_is_constant(s->arg[i]) || s->arg[i]->op == OP_WEIGHT || constant_exact(s, s->arg[i]);
     return exact;

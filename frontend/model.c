@@ -69,9 +69,8 @@ static bool run_passes(LunetteModel *m, ModelTrace *trace, void *ctx, Diag *d) {
 
 /* The schedule that the user gave for a node of this group, and where. */
 static const Node *given_schedule(const Group *g) {
-    if (g->anchor->schedule) return g->anchor;
-    for (int i = 0; i < g->n_tail; i++)
-        if (g->tail[i]->schedule) return g->tail[i];
+    for (int i = 0; i < group_size(g); i++)
+        if (group_node(g, i)->schedule) return group_node(g, i);
     return NULL;
 }
 

@@ -109,7 +109,7 @@ typedef struct Stmt {
     int var;           /* FOR: its variable, 0 … extent−1; every loop has a variable of its own */
     Mark mark;         /* FOR */
     const Guard *guard; /* FOR; NULL: all iterations */
-    int buf;           /* STORE: target; ALLOC: the REG or SCRATCH buffer that lives in `body`; PREFETCH: a parameter */
+    int buf;           /* STORE: target; ALLOC: the REG or SCRATCH buffer that lives in `body`; PREFETCH: a parameter or scratch */
     const Affine *sub; /* STORE, PREFETCH: one a buffer axis */
     StoreOp op;        /* STORE */
     const Expr *value; /* STORE */
@@ -172,6 +172,8 @@ int64_t affine_coef(const Affine *x, int var);
 bool affine_equal(const Affine *x, const Affine *y);
 /* Smallest and largest value over all iterations. */
 void affine_range(const Kernel *k, const Affine *x, int64_t *lo, int64_t *hi);
+/* The same over iterations that meet all of these conditions: a bound, the tighter one of the range and what each condition by itself says. */
+void affine_range_if(const Kernel *k, const Affine *x, const Guard *const *guard, int n, int64_t *lo, int64_t *hi);
 /* How many values x takes, if they are all those between its smallest and its largest; 0 if that cannot be proved. */
 int64_t affine_dense(const Kernel *k, const Affine *x);
 /* ⌊x/d⌋ and x mod d as affine forms, where that can be proved: terms whose coefficient d divides

@@ -8,7 +8,7 @@
 /* ---- loops ----------------------------------------------------------------------------------- */
 
 Affine nest_loop_always(Lower *l, Nest *nest, const char *name, int64_t extent) {
-    int var = kernel_add_var(l->k, name, extent);
+    int var = kernel_add_var(l->k, *l->suffix ? arena_printf(l->a, "%s%s", name, l->suffix) : name, extent);
     nest->var[nest->n++] = var;
     return affine_var(l->a, var);
 }
@@ -107,8 +107,8 @@ static void layout_subs(Lower *l, const Type *t, const Index *index, Affine sub[
 }
 
 static int lower_param(const Lower *l, const Node *x) {
-    for (int i = 0; i < l->out; i++)
-        if (l->arg[i] == x) return i;
+    for (int i = 0; i < l->n_value; i++)
+        if (l->value[i] == x && i != l->out) return i;
     assert(!"an input that is no parameter");
     return -1;
 }
@@ -196,7 +196,7 @@ Stmt *lower_finish(Lower *l, const Index *index, const Expr *value) {
     return lower_write(l, index, STORE_SET, value);
 }
 
-void lower_emit(Lower *l, Stmt *nest) { l->k->body = stmt_append(l->k->body, nest); }
+void lower_emit(Lower *l, Stmt *nest) { l->nests = stmt_append(l->nests, nest); }
 
 const Expr *pointwise_expr(Lower *l, const Node *n, const Expr *const *in) {
     const OpInfo *op = &op_table[n->op];
@@ -247,50 +247,102 @@ static void lower_halo(Lower *l) {
 
 /* ---- groups ----------------------------------------------------------------------------------- */
 
+int group_size(const Group *g) {
+    int n = 1 + g->n_tail;
+    for (int i = 0; i < g->n_source; i++) n += group_size(g->source[i]);
+    return n;
+}
+
+Node *group_node(const Group *g, int i) {
+    for (int s = 0; s < g->n_source; s++) {
+        int n = group_size(g->source[s]);
+        if (i < n) return group_node(g->source[s], i);
+        i -= n;
+    }
+    return i == 0 ? g->anchor : g->tail[i - 1];
+}
+
+void group_print(Text *t, const Group *g) {
+    for (int i = 0; i < g->n_source; i++) {
+        group_print(t, g->source[i]);
+        text_add(t, " > ");
+    }
+    text_add(t, "%s", g->anchor->name);
+    for (int i = 0; i < g->n_tail; i++) text_add(t, " + %s", g->tail[i]->name);
+}
+
 static bool group_has(const Group *g, const Node *n) {
-    if (g->anchor == n) return true;
-    for (int i = 0; i < g->n_tail; i++)
-        if (g->tail[i] == n) return true;
+    for (int i = group_size(g) - 1; i >= 0; i--)
+        if (group_node(g, i) == n) return true;
     return false;
 }
 
-static void add_inputs(Lower *l, const Node *n, Node **args, int *count) {
+/* Parameters for what the node reads and no node of the group computes. */
+static void add_inputs(Lower *l, const Group *whole, const Node *n) {
     const char *p = op_table[n->op].inputs;
     for (int i = 0; i < n->n_in; i++) {
         size_t len = strcspn(p, " ?*");
-        bool seen = group_has(l->group, n->in[i]);
-        for (int j = 0; j < *count; j++) seen |= args[j] == n->in[i];
+        bool seen = group_has(whole, n->in[i]);
+        for (int j = 0; j < l->n_value; j++) seen |= l->value[j] == n->in[i];
         if (!seen) {
             const char *name =
                 len == 1 && *p == 'y' ? "z" : arena_printf(l->a, "%.*s", (int)len, p); /* y is the result */
             bool taken = false;
-            for (int j = 0; j < *count; j++) taken |= strcmp(l->k->buf[j].name, name) == 0;
-            if (taken) name = arena_printf(l->a, "%s%d", name, *count + 1);
+            for (int j = 0; j < l->n_value; j++) taken |= strcmp(l->k->buf[j].name, name) == 0;
+            if (taken) name = arena_printf(l->a, "%s%d", name, l->n_value + 1);
             kernel_add_buf(l->k, name, BUF_IN, &n->in[i]->type);
-            args[(*count)++] = n->in[i];
+            l->value[l->n_value++] = n->in[i];
         }
         size_t step = strcspn(p, " ");
         if (p[step] == ' ') p += step + 1;
     }
 }
 
+/* The nests of one group, into the buffer. */
+static bool lower_nests(Lower *l, const Group *g, int out, const char *suffix, Diag *d) {
+    l->group = g;
+    l->out = out;
+    l->suffix = suffix;
+    l->nests = NULL;
+    if (!op_table[g->anchor->op].lower)
+        return diag_fail(d, DIAG_INTERNAL, "%s: %s has no lowering", g->anchor->name, op_table[g->anchor->op].name);
+    op_table[g->anchor->op].lower(l, g->anchor);
+    return true;
+}
+
+/* scratch t1 { nests that set it … what reads it } */
+static bool lower_from(Lower *l, const Group *g, int source, Diag *d) {
+    if (source == g->n_source) return lower_nests(l, g, l->k->n_param - 1, "", d);
+    const Group *s = g->source[source];
+    const char *name = arena_printf(l->a, "t%d", source + 1);
+    int buf = kernel_add_buf(l->k, name, BUF_SCRATCH, &group_result(s)->type);
+    while (l->n_value < buf) l->value[l->n_value++] = NULL; /* registers */
+    l->value[l->n_value++] = group_result(s);
+    if (!lower_nests(l, s, buf, arena_printf(l->a, ".%s", name), d)) return false;
+    lower_halo(l);
+    Stmt *set = l->nests;
+    if (!lower_from(l, g, source + 1, d)) return false;
+    l->nests = stmt_alloc(l->k, buf, stmt_append(set, l->nests));
+    return true;
+}
+
 bool lower_group(Arena *a, const Group *group, Lowered *out, Diag *d) {
     Diag why = {0};
-    Node *result = group_result(group);
-    int most = group->anchor->n_in + 1;
-    for (int i = 0; i < group->n_tail; i++) most += group->tail[i]->n_in;
-    Node **args = ARENA_ARRAY(a, Node *, most);
-    Lower l = {.a = a, .k = kernel_new(a, group->anchor->name), .group = group, .arg = args, .d = &why};
-    int count = 0;
-    add_inputs(&l, group->anchor, args, &count);
-    for (int i = 0; i < group->n_tail; i++) add_inputs(&l, group->tail[i], args, &count);
-    l.out = kernel_add_buf(l.k, "y", BUF_OUT, &result->type);
-    args[count] = result;
-    if (!op_table[group->anchor->op].lower)
-        return diag_fail(d, DIAG_INTERNAL, "%s: %s has no lowering", result->name, op_table[group->anchor->op].name);
-    op_table[group->anchor->op].lower(&l, group->anchor);
+    int most = 1 + 8 * (group->n_source + 1); /* registers of the ops: a few each */
+    for (int i = group_size(group) - 1; i >= 0; i--) most += group_node(group, i)->n_in;
+    Lower l = {.a = a, .k = kernel_new(a, group->anchor->name), .value = ARENA_ARRAY(a, Node *, most), .d = &why};
+    for (int i = 0; i < group_size(group); i++) add_inputs(&l, group, group_node(group, i));
+    kernel_add_buf(l.k, "y", BUF_OUT, &group_result(group)->type);
+    l.value[l.n_value++] = group_result(group);
+    *out = (Lowered){l.k, arena_copy(a, l.value, sizeof *l.value * (size_t)l.n_value)};
+    if (!lower_from(&l, group, 0, d)) return false;
+    l.k->body = l.nests;
+    l.nests = NULL;
+    l.group = group;
+    l.out = l.k->n_param - 1;
+    l.suffix = "";
     lower_halo(&l);
-    *out = (Lowered){l.k, args};
+    l.k->body = stmt_append(l.k->body, l.nests);
     if (why.kind != DIAG_NONE) return diag_fail(d, why.kind, "%s", why.text);
     return kernel_verify(l.k, d);
 }

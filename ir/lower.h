@@ -1,11 +1,12 @@
-/* The bridge from graph to loops: a group (an anchor and the pointwise tail fused to it) becomes one
- * kernel of plain nests. Ops describe themselves in logical indexes; layouts, halos and the tail are
+/* The bridge from graph to loops: a group (an anchor and the pointwise tail fused to it, and groups whose results nothing else reads)
+ * becomes one kernel of plain nests. Ops describe themselves in logical indexes; layouts, halos and the tail are
  * put in here, so that no op knows of them.
  *
  * Channels: a loop over channels is cut into digits where a blocked type needs it, so that block and
  * remainder stay affine (channel = 16*C + c). Names: n batch; O o output channels; C c input (or the
  * only) channels; g groups; d h w output positions; kd kh kw the window. Loops of one iteration are
- * left out, n is always there. */
+ * left out, n is always there. The result of a source is scratch t1, t2, …, set by loops h.t1, w.t1, … before it is read: all of
+ * it, until a schedule says where (step `compute`). */
 #ifndef LUNETTE_IR_LOWER_H
 #define LUNETTE_IR_LOWER_H
 
@@ -16,9 +17,16 @@ typedef struct Group {
     Node *anchor;
     Node **tail;
     int n_tail; /* pointwise, each takes the value before it and perhaps others */
+    const struct Group **source; /* groups that have none, in an order in which they can run: this kernel computes what it */
+    int n_source;                /* … or one behind alone reads */
 } Group;
 
 static inline Node *group_result(const Group *g) { return g->n_tail ? g->tail[g->n_tail - 1] : g->anchor; }
+/* All nodes, sources first: node i of group_size. */
+int group_size(const Group *g);
+Node *group_node(const Group *g, int i);
+/* "norm + relu > conv1 + relu_1": sources, then the group itself. */
+void group_print(Text *t, const Group *g);
 
 typedef struct GroupList {
     Group *v;
@@ -38,10 +46,13 @@ bool lower_group(Arena *a, const Group *group, Lowered *out, Diag *d);
 typedef struct Lower {
     Arena *a;
     Kernel *k;
-    const Group *group;
-    Node **arg; /* [k->n_param] */
-    int out;    /* the result's buffer */
-    Diag *d;    /* a layout that cannot be lowered is noted here */
+    const Group *group; /* the one being lowered */
+    Node **value;       /* [k->n_buf], what a parameter or scratch holds; NULL of registers */
+    int n_value;
+    int out;            /* the result's buffer */
+    const char *suffix; /* of loop names: ".t1", or "" */
+    Stmt *nests;        /* so far */
+    Diag *d;            /* a layout that cannot be lowered is noted here */
 } Lower;
 
 /* Loops being opened, outermost first. */
@@ -90,7 +101,7 @@ const Expr *lower_read_out(Lower *l, const Index *index);
 /* The final store: y[index] = tail(value). */
 Stmt *lower_finish(Lower *l, const Index *index, const Expr *value);
 bool lower_has_tail(const Lower *l);
-/* Adds a nest to the kernel. */
+/* Adds a nest. */
 void lower_emit(Lower *l, Stmt *nest);
 
 /* Loops n, channel digits and positions of the result; gives the index. */

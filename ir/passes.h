@@ -34,6 +34,9 @@ Node **graph_find_homes(Graph *g);
 /* A concat whose inputs all lie in its place: no kernel is needed. */
 bool graph_is_placed(const Node *concat);
 
+/* ir/graph/fuse_source.c, a part of fuse: groups become sources of others. */
+void fuse_sources(Graph *g, PassContext *c);
+
 /* ir/graph/panels.c, a part of layout. */
 void graph_cut_panels(Graph *g);
 

@@ -155,39 +155,51 @@ void choose_vectors(Choice *c, const Stmt *nests) {
 }
 
 static void choose_sweep(Choice *c) {
-    sweep_par(c, c->k->body);
-    choose_vectors(c, c->k->body);
-    text_add(&c->reason, "a sweep over memory, contiguous loop as vector");
+    if (!c->inside) sweep_par(c, c->nests);
+    choose_vectors(c, c->nests);
+    if (!c->inside) text_add(&c->reason, "a sweep over memory, contiguous loop as vector");
 }
 
 /* Neighbouring loops over positions become one where memory has neither a halo nor a stride between rows: tiles then
- * cross rows, and 7×7 positions are 49 in a line. */
+ * cross rows, and 7×7 positions are 49 in a line. Sources do as well, or nobody does. */
 static void fuse_positions(Choice *c) {
-    static const char *const steps[] = {"fuse h w -> hw", "fuse d hw -> dhw", "fuse d h -> dh"};
+    static const char *const steps[] = {"fuse h%s w%s -> hw%s", "fuse d%s hw%s -> dhw%s", "fuse d%s h%s -> dh%s"};
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        Text all = {.arena = c->a};
+        for (int source = 0; source <= c->sources; source++) {
+            const char *of = source ? arena_printf(c->a, ".t%d", source) : "";
+            text_add(&all, "%s", source ? "; " : "");
+            text_add(&all, steps[i], of, of, of);
+        }
         Kernel *k = kernel_clone(c->a, c->k);
-        if (!kernel_schedule(k, steps[i], NULL, NULL)) continue;
-        choice_step(c, "%s", steps[i]);
+        if (!kernel_schedule(k, text_get(&all), NULL, NULL)) continue;
+        choice_step(c, "%s", text_get(&all));
         c->k = k;
+        c->nests = source_main_nests(k);
     }
 }
 
 static Path find_tile(Choice *c) {
     Path path = {0}, best = {0};
-    if (c->k->body && !has_alloc(c->k->body)) find_reduction(c->k->body, &path, &best);
+    if (!has_alloc(c->nests)) find_reduction(c->nests, &path, &best);
     return best;
 }
 
-static Schedule choose(Arena *a, const Kernel *k, const Target *t, Variant v) {
-    Choice c = {.a = a, .k = k, .t = t, .steps.arena = a, .reason.arena = a, .variant = v};
-    Path best = find_tile(&c);
-    if (best.store) {
-        fuse_positions(&c);
-        best = find_tile(&c);
+void choose_nests(Choice *c) {
+    Path best = find_tile(c);
+    if (best.store && !c->inside) {
+        fuse_positions(c);
+        best = find_tile(c);
     }
-    int vec = best.store ? tile_find_vector(&c, &best) : -1;
-    if (vec >= 0) choose_tile_schedule(&c, &best, vec);
-    else if (!best.store || !choose_running_sums(&c, &best)) choose_sweep(&c);
+    int vec = best.store ? tile_find_vector(c, &best) : -1;
+    if (vec >= 0) choose_tile_schedule(c, &best, vec);
+    else if (!c->sources && (!best.store || c->inside || !choose_running_sums(c, &best))) choose_sweep(c);
+}
+
+static Schedule choose(Arena *a, const Kernel *k, const Target *t, Variant v) {
+    Choice c = {.a = a, .k = k, .plain = k, .t = t, .nests = source_main_nests(k), .sources = source_count(k), .steps.arena = a,
+                .reason.arena = a, .variant = v};
+    if (c.nests) choose_nests(&c);
     return (Schedule){text_get(&c.steps), text_get(&c.reason)};
 }
 

@@ -31,8 +31,11 @@ typedef struct Variant {
 /* A schedule in the making. */
 typedef struct Choice {
     Arena *a;
-    const Kernel *k;
+    const Kernel *k, *plain; /* after the steps that were applied at once; before any */
     const Target *t;
+    const Stmt *nests; /* of the kernel's result, or of a source */
+    int sources;       /* scratch buffers that are set first, to be computed in strips of the result's positions */
+    bool inside;       /* the nests are of a source, in such a strip: no strips and no tasks of their own */
     Text steps, reason;
     Variant variant; /* {0}: what the model thinks best */
 } Choice;
@@ -74,6 +77,8 @@ typedef struct Traffic {
     int64_t passes; /* how often a block's weights pass: tiles of positions */
 } Traffic;
 
+/* The largest divisor of n that is at most `most` (and at least `least`, else n). */
+int64_t divisor_below(int64_t n, int64_t most, int64_t least);
 /* Iterations of the strip loop (of `extent`) that a strip should have, at least `least`; 0: no strips. Adds the reason. */
 int64_t strip_choose(Choice *c, const Traffic *t, int64_t extent, int64_t least);
 /* The same where all positions are one loop, of tiles of n, so that there are enough tasks to share: without strips there
@@ -98,10 +103,30 @@ typedef struct OuterList {
     Outer v[2 * MAX_PATH];
 } OuterList;
 
+/* schedule_source.c: what this kernel computes and then reads itself. */
+int source_count(const Kernel *k);
+/* The nests that set the kernel's result: behind those of sources. */
+const Stmt *source_main_nests(const Kernel *k);
+/* The strip loop that the sources are computed in, with its iterations; false where they are not worth it. Adds the reason. */
+bool source_strips(Choice *c, const Path *p, TileChoice *t);
+/* Steps that put the sources into the strip loop and schedule them there; false if they are not legal. */
+bool source_steps(Choice *c, const char *strips);
+/* A loop with a condition: it is not split, nor a vector. */
+bool source_conditional(const Choice *c, int var);
+
+/* schedule.c: the steps for c->nests. */
+void choose_nests(Choice *c);
+
 /* schedule_tile.c. Some load of the expression moves with the loop (all: every one does). */
 bool tile_loads_follow(const Choice *c, const Expr *e, int var, bool all);
 /* The path's i-th loop belongs to the reduction. */
 bool tile_is_reduction(const Choice *c, const Path *p, int i);
+/* What the nest moves; x and w as the operands of its product. */
+Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w);
+/* Loops that one operand moves with and the other does not: positions, of x, and output channels, of w. */
+bool tile_follows_alone(const Choice *c, const Expr *x, const Expr *w, int var);
+/* All loops of that name are as long: then a split has a rest in all nests or in none. */
+bool tile_extents_agree(const Choice *c, const Stmt *s, const char *name, int64_t extent);
 /* The longest loop of the reduction but for the innermost, −1 if there is none. */
 int tile_longest_reduction(const Choice *c, const Path *p);
 /* Bytes of the box that a load of this expression goes through, the largest of several. */

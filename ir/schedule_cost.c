@@ -91,8 +91,7 @@ void tile_choose_size(const Choice *c, TileChoice *t, bool weights) {
 
 /* ---- what stays in the second-level cache -------------------------------------------------------------------- */
 
-/* The largest divisor of n that is at most `most` (and at least `least`, else n). */
-static int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
+int64_t divisor_below(int64_t n, int64_t most, int64_t least) {
     for (int64_t d = most < n ? most : n; d >= least && d > 0; d--)
         if (n % d == 0) return d;
     return n;

@@ -43,7 +43,8 @@ static bool gathers(const Choice *c, const Expr *e, int var, int reduction) {
 /* The loop of the result that is contiguous there and in every load that follows it. */
 int tile_find_vector(const Choice *c, const Path *p) {
     for (int i = 1; i < p->n; i++) { /* the outermost, n, stays outside */
-        bool contiguous = choice_coef(c, p->store, p->var[i]) == 1 && choice_extent(c, p->var[i]) > 1;
+        bool contiguous = choice_coef(c, p->store, p->var[i]) == 1 && choice_extent(c, p->var[i]) > 1 &&
+                          !source_conditional(c, p->var[i]);
         if (contiguous && !gathers(c, p->store->value, p->var[i], p->var[p->n - 1])) return p->var[i];
     }
     return -1;
@@ -77,6 +78,7 @@ static int find_many(const Choice *c, const Path *p, int vec, bool split) {
     for (int i = p->n - 1; i >= 0; i--) {
         int var = p->var[i];
         if (var == vec || choice_coef(c, p->store, var) == 0 || choice_extent(c, var) == 1) continue;
+        if (source_conditional(c, var)) continue;
         if (has_holes(c, p, var, vec, split) || leaves_gaps(c, p, var)) continue;
         const Expr *e = p->store->value;
         if (e->kind == EXPR_CALL && e->fn == FN_MUL && !tile_loads_follow(c, e, var, true)) {
@@ -95,7 +97,7 @@ static int find_position(const Choice *c, const Path *p, int vec, bool split, in
         int var = p->var[i];
         int64_t coef = choice_coef(c, p->store, var);
         if (var == vec || var == many || coef == 0 || choice_extent(c, var) == 1 || i == 0) continue;
-        if (has_holes(c, p, var, vec, split)) continue;
+        if (source_conditional(c, var) || has_holes(c, p, var, vec, split)) continue;
         if (best < 0 || coef < choice_coef(c, p->store, best)) best = var;
     }
     return best;
@@ -151,11 +153,10 @@ typedef struct Parts {
     bool rest;
 } Parts;
 
-/* All loops of that name are as long: then a split has a rest in all nests or in none. */
-static bool extents_agree(const Choice *c, const Stmt *s, const char *name, int64_t extent) {
+bool tile_extents_agree(const Choice *c, const Stmt *s, const char *name, int64_t extent) {
     for (; s; s = s->next) {
         bool same = s->kind == STMT_FOR && strcmp(choice_name(c, s->var), name) == 0;
-        if ((same && choice_extent(c, s->var) != extent) || !extents_agree(c, s->body, name, extent)) return false;
+        if ((same && choice_extent(c, s->var) != extent) || !tile_extents_agree(c, s->body, name, extent)) return false;
     }
     return true;
 }
@@ -175,7 +176,7 @@ static Parts loop_split(Choice *c, const TileChoice *t, int var, int64_t n) {
     Parts whole = loop_whole(c, t, var);
     if (var < 0 || n == 0) return whole;
     const char *name = choice_name(c, var);
-    bool alike = extents_agree(c, c->k->body, name, choice_extent(c, var));
+    bool alike = tile_extents_agree(c, c->k->body, name, choice_extent(c, var));
     Parts p = {arena_printf(c->a, "%s_o", name), arena_printf(c->a, "%s_i", name), (whole.times + n - 1) / n,
                whole.times % n != 0 || !alike};
     choice_step(c, "split %s %lld -> %s %s", whole.outer, (long long)n, p.outer, p.inner);
@@ -246,8 +247,11 @@ static void par_outside(Choice *c, const Path *p, const TileChoice *t, const Out
     int64_t tasks = 1;
     bool apart = list->n > 1 && list->v[0].times == 1 && list->v[1].rest;
     int first = apart ? 1 : 0, n = first;
-    for (; n < list->n && tasks < MOST_TASKS && !list->v[n].sums && (!list->v[n].rest || (apart && n == first)); n++)
+    for (; n < list->n && tasks < MOST_TASKS && !list->v[n].sums && (!list->v[n].rest || (apart && n == first)); n++) {
         tasks *= list->v[n].times;
+        if (c->sources && list->v[n].var == t->strip) break; /* the sources are inside */
+    }
+    if (c->sources && n < list->n) n++;
     for (int i = first; i < n; i++) {
         if (!interleaves(c, p, t, list, i, n)) continue;
         n--; /* one loop less, and all that are left once more */
@@ -309,7 +313,7 @@ int tile_longest_reduction(const Choice *c, const Path *p) {
     int best = -1;
     for (int i = 1; i + 1 < p->n; i++) {
         int var = p->var[i];
-        if (tile_is_reduction(c, p, i) && extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
+        if (tile_is_reduction(c, p, i) && tile_extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
             (best < 0 || choice_extent(c, var) > choice_extent(c, best)))
             best = var;
     }
@@ -337,12 +341,11 @@ int64_t tile_load_bytes(const Choice *c, const Expr *e) {
 
 /* ---- strips ------------------------------------------------------------------------------------------- */
 
-/* Loops that one operand moves with and the other does not: positions, of x, and output channels, of w. */
-static bool follows_x_alone(const Choice *c, const Expr *x, const Expr *w, int var) {
+bool tile_follows_alone(const Choice *c, const Expr *x, const Expr *w, int var) {
     return tile_loads_follow(c, x, var, false) && !tile_loads_follow(c, w, var, false);
 }
 
-static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
+Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
     Traffic m = {.fmas = 1, .passes = 1, .blocks = (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
     int64_t images = choice_extent(c, p->var[0]), groups = 1;
     for (int i = 1; i < p->n; i++) {
@@ -366,7 +369,6 @@ static Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t,
 /* The outermost loop over positions is cut into strips, or the longest of the reduction into chunks. */
 static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
     const Expr *e = p->store->value;
-    t->strip = t->chunk = -1;
     if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
     bool first = tile_loads_follow(c, e->arg[0], t->many, false);
     const Expr *x = e->arg[first], *w = e->arg[!first];
@@ -387,8 +389,8 @@ static void plan_caches(Choice *c, const Path *p, TileChoice *t) {
             if (t->n_chunk) t->chunk = chunk;
             return;
         }
-        if (!extents_agree(c, c->k->body, choice_name(c, var), extent)) continue;
-        if (var == t->many || var == t->vec || !follows_x_alone(c, x, w, var)) continue;
+        if (!tile_extents_agree(c, c->k->body, choice_name(c, var), extent)) continue;
+        if (var == t->many || var == t->vec || !tile_follows_alone(c, x, w, var)) continue;
         t->n_strip = strip_choose(c, &m, extent, var == t->position ? t->n_position : 1);
         if (!t->n_strip && var == t->position)
             t->n_strip =
@@ -405,7 +407,9 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     text_add(&c->reason, "%lld×%lld tile of %lld-lane vectors: %lld accumulators, %d registers", (long long)vectors,
              (long long)t.n_position, (long long)(t.vec_extent < lanes ? t.vec_extent : lanes),
              (long long)(vectors * t.n_position), c->t->vector_registers);
-    plan_caches(c, p, &t);
+    t.strip = t.chunk = -1;
+    if (c->sources && !source_strips(c, p, &t)) return;
+    if (!c->sources && !c->inside) plan_caches(c, p, &t);
     if (t.strip >= 0) cut_strips(c, p, &t);
     if (t.chunk >= 0)
         choice_step(c, "split %s %lld -> %s_s %s_r", choice_name(c, t.chunk), (long long)t.n_chunk,
@@ -423,10 +427,11 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) text_add(&order, " %s", many.inner);
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
-    choose_vectors(c, c->k->body->next); /* the other nests, halos: it splits, which comes before clip */
+    choose_vectors(c, c->inside ? c->nests->next : c->k->body->next); /* the other nests, halos: it splits, which comes before clip */
+    if (c->sources && !source_steps(c, arena_printf(c->a, "%s_s", choice_name(c, t.strip)))) return;
     clip_windows(c, p, &t, unroll);
     fetch_ahead(c, p, &t, &list);
-    par_outside(c, p, &t, &list);
+    if (!c->inside) par_outside(c, p, &t, &list);
     if (unroll) choice_step(c, "unroll %s", unroll);
     if (many.inner) choice_step(c, "unroll %s", many.inner);
     if (position.inner) choice_step(c, "unroll %s", position.inner);

@@ -23,17 +23,18 @@ typedef struct Coder {
 
 /* ---- accesses ---------------------------------------------------------------------------- */
 
-/* The new access's number, −1 where it could leave its memory. `like` has what takes it has. */
-static int add_access(Coder *c, int memory, int64_t size, Affine at, Access like) {
-    Arena *a = c->r->arena;
+/* A subscript, and up to `more` above it, that could leave its axis is an error. */
+static bool inside(Coder *c, const Affine *sub, int64_t more, int64_t extent) {
     int64_t lo, hi;
-    affine_range(c->r->k, &at, &lo, &hi);
-    for (int i = 0; i < like.n_take; i++) hi += like.take[i].stride * (int64_t)like.take[i].last;
-    if (memory >= 0 && (lo < 0 || hi >= size)) {
-        diag_fail(c->d, DIAG_INTERNAL, "interpreter: kernel %s accesses elements %lld … %lld of %lld", c->r->k->name,
-                  (long long)lo, (long long)hi, (long long)size);
-        return -1;
-    }
+    affine_range_if(c->r->k, sub, c->r->guard, c->r->n_guard, &lo, &hi);
+    return (lo >= 0 && hi + more < extent) ||
+           diag_fail(c->d, DIAG_INTERNAL, "interpreter: kernel %s accesses elements %lld … %lld of %lld", c->r->k->name,
+                     (long long)lo, (long long)(hi + more), (long long)extent);
+}
+
+/* The new access's number. `like` has what takes it has. */
+static int add_access(Coder *c, int memory, Affine at, Access like) {
+    Arena *a = c->r->arena;
     Access x = like;
     x.memory = memory;
     x.stride = ARENA_ARRAY(a, int64_t, c->n->n_loops);
@@ -44,10 +45,13 @@ static int add_access(Coder *c, int memory, int64_t size, Affine at, Access like
     return c->n->n_access - 1;
 }
 
-static int add_buf_access(Coder *c, int buf, const Affine *sub) {
+/* −1 where it could leave the buffer. */
+static int add_buf_access(Coder *c, int buf, const Affine *sub, const TakeIndex *take, Access like) {
     const Type *type = &c->r->k->buf[buf].type;
-    return add_access(c, buf, type_memory_elements(type), affine_linear(c->r->arena, type, sub),
-                      (Access){.dtype = type->dtype});
+    like.dtype = type->dtype;
+    for (int i = 0; i < type->rank; i++)
+        if (!inside(c, &sub[i], take && take[i].index ? take[i].limit - 1 : 0, type->axis[i].extent)) return -1;
+    return add_access(c, buf, affine_linear(c->r->arena, type, sub), like);
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -141,10 +145,10 @@ static int add_expr(Coder *c, const Expr *e);
 
 /* An access with its takes, whose indexes are computed first; −1 after an error. */
 static int add_load_access(Coder *c, const Expr *e) {
-    if (!e->take) return add_buf_access(c, e->buf, e->sub);
+    if (!e->take) return add_buf_access(c, e->buf, e->sub, NULL, (Access){0});
     const Type *type = &c->r->k->buf[e->buf].type;
     Take *take = ARENA_ARRAY(c->r->arena, Take, e->n_take);
-    Access like = {.dtype = type->dtype, .take = take};
+    Access like = {.take = take};
     int64_t stride = 1;
     for (int i = type->rank - 1; i >= 0; stride *= type->axis[i].extent, i--) {
         if (!e->take[i].index) continue;
@@ -152,7 +156,7 @@ static int add_load_access(Coder *c, const Expr *e) {
         if (strip < 0) return -1;
         take[like.n_take++] = (Take){strip, (float)(e->take[i].limit - 1), stride};
     }
-    return add_access(c, e->buf, type_memory_elements(type), affine_linear(c->r->arena, type, e->sub), like);
+    return add_buf_access(c, e->buf, e->sub, e->take, like);
 }
 
 static int add_load(Coder *c, const Expr *e) {
@@ -171,11 +175,12 @@ static int add_expr(Coder *c, const Expr *e) {
     case EXPR_CONST: strip = add_float(c, e->value); break;
     case EXPR_LOAD: strip = add_load(c, e); break;
     case EXPR_TABLE:
-        access = add_access(c, k->n_buf + e->buf, k->table[e->buf].n, *e->sub, (Access){.dtype = DT_F32});
-        strip = access < 0 ? -1 : add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
+        if (!inside(c, e->sub, 0, k->table[e->buf].n)) return -1;
+        access = add_access(c, k->n_buf + e->buf, *e->sub, (Access){.dtype = DT_F32});
+        strip = add_ins(c, (Ins){.code = CODE_LOAD, .a = access});
         break;
     case EXPR_INDEX:
-        access = add_access(c, -1, 0, *e->sub, (Access){.dtype = DT_F32});
+        access = add_access(c, -1, *e->sub, (Access){.dtype = DT_F32});
         strip = add_ins(c, (Ins){.code = CODE_INDEX, .a = access});
         break;
     case EXPR_CALL:
@@ -292,7 +297,7 @@ static Nest *compile_nest(Run *r, const Stmt *s, Diag *d) {
         c.loop[0] = -1;
         c.n->extent[c.n->n_loops++] = 1;
     }
-    if (add_buf_access(&c, s->buf, s->sub) < 0 || !add_value(&c, s)) return NULL;
+    if (add_buf_access(&c, s->buf, s->sub, NULL, (Access){0}) < 0 || !add_value(&c, s)) return NULL;
     finish_nest(&c);
     return c.n;
 }
@@ -318,7 +323,11 @@ static bool compile_node(Run *r, const Stmt *s, Node *node, Diag *d) {
         node->memory = s->buf;
         node->bytes = type_bytes(&r->k->buf[s->buf].type);
     }
-    return !s->body || (node->body = interp_compile(r, s->body, d)) != NULL;
+    bool knows = s->kind == STMT_FOR && s->guard && r->n_guard < (int)COUNT_OF(r->guard);
+    if (knows) r->guard[r->n_guard++] = s->guard;
+    node->body = s->body ? interp_compile(r, s->body, d) : NULL;
+    if (knows) r->n_guard--;
+    return !s->body || node->body;
 }
 
 Node *interp_compile(Run *r, const Stmt *s, Diag *d) {

@@ -136,8 +136,8 @@ static const char *run_graph(const Golden *g, const char *before, const char *pa
     Text t = {.arena = g->a};
     text_add(&t, "%s", graph_text(g->a, y));
     for (int i = 0; i < c.groups.n; i++) {
-        text_add(&t, "# group %s", c.groups.v[i].anchor->name);
-        for (int j = 0; j < c.groups.v[i].n_tail; j++) text_add(&t, " + %s", c.groups.v[i].tail[j]->name);
+        text_add(&t, "# group ");
+        group_print(&t, &c.groups.v[i]);
         text_add(&t, "\n");
     }
     same_outputs(g, x, read_graph(g, text_get(&t)));

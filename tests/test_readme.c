@@ -216,8 +216,8 @@ static const char *step_graph(const Block *b, const char *before, const char *pa
     Text t = {.arena = b->a};
     text_add(&t, "%s", graph_text(b->a, y));
     for (i = 0; i < c.groups.n; i++) {
-        text_add(&t, "# group %s", c.groups.v[i].anchor->name);
-        for (int j = 0; j < c.groups.v[i].n_tail; j++) text_add(&t, " + %s", c.groups.v[i].tail[j]->name);
+        text_add(&t, "# group ");
+        group_print(&t, &c.groups.v[i]);
         text_add(&t, "\n");
     }
     same_outputs(b, x, graph_read(b, text_get(&t)));

@@ -65,9 +65,10 @@ static int *kernels_of_nodes(const LunetteModel *m, Arena *a) {
     for (int i = 0; i < w->n_node; i++) of[i] = -1;
     for (int k = 0; k < m->context.groups.n; k++) {
         const Group *g = &m->context.groups.v[k];
-        if (g->anchor->origin && g->anchor->op != OP_RELAYOUT) of[g->anchor->origin->id] = k;
-        for (int t = 0; t < g->n_tail; t++)
-            if (g->tail[t]->origin) of[g->tail[t]->origin->id] = k;
+        for (int i = 0; i < group_size(g); i++) {
+            const Node *n = group_node(g, i);
+            if (n->origin && n->op != OP_RELAYOUT) of[n->origin->id] = k;
+        }
     }
     for (int i = w->n_node - 1; i >= 0; i--)
         for (int j = 0; j < w->node[i]->n_in; j++) {

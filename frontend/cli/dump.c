@@ -66,12 +66,12 @@ static bool wanted(const Dump *u, char letter) { return strchr(u->letters, lette
 
 /* ---- graphs --------------------------------------------------------------------------------------- */
 
-static void print_groups(const GroupList *groups) {
+static void print_groups(Arena *a, const GroupList *groups) {
     for (int i = 0; i < groups->n; i++) {
         const Group *g = &groups->v[i];
-        printf("# group %s: %s", group_result(g)->name, g->anchor->name);
-        for (int k = 0; k < g->n_tail; k++) printf(" + %s", g->tail[k]->name);
-        printf("\n");
+        Text t = {.arena = a};
+        group_print(&t, g);
+        printf("# group %s: %s\n", group_result(g)->name, text_get(&t));
     }
 }
 
@@ -84,7 +84,7 @@ static void see_graph(void *ctx, const Pass *after, const Graph *g, const PassCo
     if (!after) printf("# as written\n%s", text);
     else if (same) printf("# after %s: unchanged\n", after->name);
     else printf("# after %s\n%s", after->name, text);
-    if (after && after->run == pass_fuse) print_groups(&c->groups);
+    if (after && after->run == pass_fuse) print_groups(u->arena, &c->groups);
 }
 
 /* ---- kernels -------------------------------------------------------------------------------------- */
@@ -96,8 +96,8 @@ static bool node_is(const Node *n, const char *name) {
 static bool kernel_wanted(const Dump *u, int i) {
     if (!u->layer) return true;
     const Group *g = &u->model->context.groups.v[i];
-    bool found = node_is(g->anchor, u->layer) || strcmp(u->model->kernel[i].kernel->name, u->layer) == 0;
-    for (int k = 0; k < g->n_tail; k++) found |= node_is(g->tail[k], u->layer);
+    bool found = strcmp(u->model->kernel[i].kernel->name, u->layer) == 0;
+    for (int k = 0; k < group_size(g); k++) found |= node_is(group_node(g, k), u->layer);
     return found;
 }
 

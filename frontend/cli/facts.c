@@ -25,8 +25,8 @@ int64_t node_macs(const Node *n) {
 }
 
 int64_t group_macs(const Group *g) {
-    int64_t sum = node_macs(g->anchor);
-    for (int i = 0; i < g->n_tail; i++) sum += node_macs(g->tail[i]);
+    int64_t sum = 0;
+    for (int i = 0; i < group_size(g); i++) sum += node_macs(group_node(g, i));
     return sum;
 }
 

@@ -5,13 +5,6 @@
 
 double rate(double amount, double seconds) { return seconds > 0 ? 1e-9 * amount / seconds : 0; }
 
-/* "conv1 + tanh_1" */
-static const char *group_name(Arena *a, const Group *g) {
-    Text t = {.arena = a};
-    text_add(&t, "%s", g->anchor->name);
-    for (int i = 0; i < g->n_tail; i++) text_add(&t, " + %s", g->tail[i]->name);
-    return text_get(&t);
-}
 
 static double beside_seconds(const Beside *x, Arena *a, int step) {
     double sum = 0;
@@ -22,7 +15,9 @@ static double beside_seconds(const Beside *x, Arena *a, int step) {
 
 Row bench_row(const Bench *b, Arena *a, int run, int step) {
     const BenchRun *of = &b->run[run];
-    Row r = {.name = group_name(a, &of->model->context.groups.v[step]),
+    Text name = {.arena = a};
+    group_print(&name, &of->model->context.groups.v[step]);
+    Row r = {.name = text_get(&name),
              .seconds = samples_part(a, &of->kernel[step], 0),
              .median = samples_part(a, &of->kernel[step], 0.5),
              .work = roof_work(of->model, step, b->cold)};

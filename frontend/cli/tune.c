@@ -88,8 +88,8 @@ static double *step_shares(Tune *t, Arena *a) {
 
 static bool given(const LunetteModel *m, int step) {
     const Group *g = &m->context.groups.v[step];
-    bool some = g->anchor->schedule != NULL;
-    for (int i = 0; i < g->n_tail; i++) some |= g->tail[i]->schedule != NULL;
+    bool some = false;
+    for (int i = 0; i < group_size(g); i++) some |= group_node(g, i)->schedule != NULL;
     return some;
 }
 

@@ -60,4 +60,5 @@ void pass_fuse(Graph *g, PassContext *c) {
         ARENA_PUSH(g->arena, c->groups.v, c->groups.n, c->groups.cap, group);
     }
     if (c->groups.n) qsort(c->groups.v, (size_t)c->groups.n, sizeof *c->groups.v, by_result);
+    fuse_sources(g, c);
 }

@@ -77,6 +77,26 @@ void affine_range(const Kernel *k, const Affine *x, int64_t *lo, int64_t *hi) {
     }
 }
 
+/* x = a·form + rest, with a so that a loop of the form is not in the rest. */
+static void range_by_guard(const Kernel *k, const Affine *x, const Guard *g, int64_t *lo, int64_t *hi) {
+    for (int i = 0; i < g->form.n; i++) {
+        Term t = g->form.term[i];
+        int64_t c = affine_coef(x, t.var), a = c / t.coef, l, h;
+        if (c == 0 || c % t.coef) continue;
+        Affine rest = affine_add(k->arena, *x, affine_scale(k->arena, g->form, -a));
+        affine_range(k, &rest, &l, &h);
+        l += a > 0 ? a * g->lo : a * (g->hi - 1);
+        h += a > 0 ? a * (g->hi - 1) : a * g->lo;
+        if (l > *lo) *lo = l;
+        if (h < *hi) *hi = h;
+    }
+}
+
+void affine_range_if(const Kernel *k, const Affine *x, const Guard *const *guard, int n, int64_t *lo, int64_t *hi) {
+    affine_range(k, x, lo, hi);
+    for (int i = 0; i < n; i++) range_by_guard(k, x, guard[i], lo, hi);
+}
+
 bool affine_divmod(const Kernel *k, Affine x, int64_t d, Affine *quotient, Affine *remainder) {
     if (d == 1) {
         *quotient = x;

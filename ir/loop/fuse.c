@@ -30,6 +30,8 @@ static bool find_pairs(Kernel *k, const Stmt *s, const Fuse *f, PairList *out, D
         if (outer && !alone) return diag_fail(d, DIAG_SPEC, "loop %s holds more than one loop %s", f->outer, f->inner);
         if (outer && (s->mark != MARK_FOR || s->body->mark != MARK_FOR))
             return diag_fail(d, DIAG_SPEC, "a loop is marked already: fuse comes before par, unroll and vec");
+        if (outer && (s->guard || stmts_late(s->body)))
+            return diag_fail(d, DIAG_SPEC, "a loop has a condition or a prefetch: fuse comes before clip and prefetch");
         if (outer) {
             Pair p = {s->var, s->body->var};
             ARENA_PUSH(k->arena, out->v, out->n, out->cap, p);

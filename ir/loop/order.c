@@ -59,7 +59,7 @@ static bool leaves_collect(Kernel *k, const Stmt *s, Leaf *path, LeafList *out, 
             if (!leaves_collect(k, s->body, path, out, d)) return false;
             path->depth--;
             break;
-        case STMT_PREFETCH: break; /* not before this step */
+        case STMT_PREFETCH: return diag_fail(d, DIAG_SPEC, "there is a prefetch already: order comes before prefetch");
         case STMT_ALLOC:
             return diag_fail(d, DIAG_SPEC, "%s is staged already: order comes before stage", k->buf[s->buf].name);
         }
@@ -143,6 +143,7 @@ static Stmt *order_build(Kernel *k, LeafList *leaves, int first, int last, int d
         int end = i + 1;
         while (end < last && leaves->v[end].depth > depth && leaves->v[end].path[depth] == loop) end++;
         Stmt *made = stmt_for(k, loop->var, MARK_FOR, order_build(k, leaves, i, end, depth + 1, used));
+        made->guard = loop->guard;
         if (used[loop->var]) made = stmt_fresh(k, made);
         used[loop->var] = true;
         list = stmt_append(list, made);
@@ -169,6 +170,32 @@ static bool order_nest(Kernel *k, const Order *o, Stmt *nest, Stmt **out, Diag *
     return true;
 }
 
+static bool has_scratch(const Kernel *k, const Stmt *s) {
+    bool own = s->kind == STMT_ALLOC && k->buf[s->buf].kind == BUF_SCRATCH;
+    for (const Stmt *b = s->body; b && !own; b = b->next) own = has_scratch(k, b);
+    return own;
+}
+
+/* The nests of a list, each by itself. Where scratch lives the loops around it stay: what stands there are nests of their own. */
+static bool order_list(Kernel *k, const Order *o, Stmt **link, bool *any, Diag *d) {
+    while (*link) {
+        Stmt *nest = *link, *after = nest->next, *made = nest;
+        nest->next = NULL;
+        bool listed = nest_has(k, o, nest), around = has_scratch(k, nest);
+        if (listed && around && nest->kind == STMT_FOR && order_rank(o, k->var[nest->var].name) >= 0)
+            return diag_fail(d, DIAG_SPEC, "loop %s has scratch inside, so it keeps its place", k->var[nest->var].name);
+        if (listed && around && !order_list(k, o, &nest->body, any, d)) return false;
+        if (listed && !around) {
+            *any = true;
+            if (!order_nest(k, o, nest, &made, d)) return false;
+        }
+        *link = made;
+        while (*link) link = &(*link)->next;
+        *link = after;
+    }
+    return true;
+}
+
 bool step_order(Kernel *k, Lexer *l, Diag *d) {
     Order o = {0};
     while (l->kind == TOK_NAME) {
@@ -180,17 +207,6 @@ bool step_order(Kernel *k, Lexer *l, Diag *d) {
         lex_next(l);
     }
     bool any = false;
-    for (Stmt **link = &k->body; *link;) {
-        Stmt *nest = *link, *after = nest->next;
-        nest->next = NULL;
-        Stmt *made = nest;
-        if (nest_has(k, &o, nest)) {
-            any = true;
-            if (!order_nest(k, &o, nest, &made, d)) return false;
-        }
-        *link = made;
-        while (*link) link = &(*link)->next;
-        *link = after;
-    }
+    if (!order_list(k, &o, &k->body, &any, d)) return false;
     return any || diag_fail(d, DIAG_SPEC, "no loops are listed");
 }

@@ -114,7 +114,7 @@ static bool parse_prefetch(Parser *p, Stmt **out) {
     const char *name;
     if (!lex_name(p->l, &name)) return false;
     int buf = parse_find_buf(p, name);
-    if (buf < 0 || buf >= p->k->n_param) return lex_fail(p->l, "no parameter '%.80s' here", name);
+    if (buf < 0 || p->k->buf[buf].kind == BUF_REG) return lex_fail(p->l, "no parameter or scratch '%.80s' here", name);
     const Affine *sub = parse_subs(p, name, p->k->buf[buf].type.rank, NULL);
     if (!sub || !lex_want(p->l, ";")) return false;
     *out = stmt_prefetch(p->k, buf, sub);

@@ -167,9 +167,9 @@ bool step_prefetch(Kernel *k, Lexer *l, Diag *d) {
     if (!lex_name(l, &name) || !lex_want(l, "at") || !lex_name(l, &p.outer) || !lex_want(l, "in") ||
         !lex_name(l, &p.inner))
         return false;
-    for (int i = 0; i < k->n_param; i++)
-        if (strcmp(k->buf[i].name, name) == 0) p.buf = i;
-    if (p.buf < 0) return diag_fail(d, DIAG_SPEC, "no parameter named %s", name);
+    for (int i = 0; i < k->n_buf; i++)
+        if (k->buf[i].kind != BUF_REG && strcmp(k->buf[i].name, name) == 0) p.buf = i;
+    if (p.buf < 0) return diag_fail(d, DIAG_SPEC, "no parameter or scratch named %s", name);
     if (!walk(k, &p, k->body, d)) return false;
     if (p.seen && !p.found) return diag_fail(d, DIAG_SPEC, "loop %s goes to no new line of %s", p.outer, name);
     return p.found || diag_fail(d, DIAG_SPEC, "%s is not used in a loop %s inside a loop %s", name, p.inner, p.outer);

@@ -264,7 +264,7 @@ bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile 
     return true;
 }
 
-static const char *buf_fresh_name(Kernel *k, const char *wanted) {
+const char *buf_fresh_name(Kernel *k, const char *wanted) {
     const char *name = wanted;
     for (int i = 2;; i++) {
         bool taken = false;

@@ -64,6 +64,8 @@ typedef struct Tile {
 bool tile_of(Kernel *k, const Stmt *body, const AccessList *list, int buf, Tile *tile, Diag *d);
 /* Where in the tile a subscript of this axis lies: (sub − outer − lo) / step. */
 Affine tile_inside(Kernel *k, const Tile *t, int axis, Affine sub);
+/* `wanted`, or with a number behind it: a name that no buffer has. */
+const char *buf_fresh_name(Kernel *k, const char *wanted);
 /* A REG buffer for it: the axes of extent above 1 (or one of extent 1), with the buffer's letters;
  * axis_of[i] says which buffer axis axis i of the register is. extra > 0 puts an axis of its own of this
  * extent first. −1 with a message if it would be too large or have too many axes. */
@@ -80,6 +82,7 @@ bool step_split(Kernel *k, Lexer *l, Diag *d);
 bool step_fuse(Kernel *k, Lexer *l, Diag *d);
 bool step_drop(Kernel *k, Lexer *l, Diag *d);
 bool step_order(Kernel *k, Lexer *l, Diag *d);
+bool step_compute(Kernel *k, Lexer *l, Diag *d);
 bool step_stage(Kernel *k, Lexer *l, Diag *d);
 bool step_clip(Kernel *k, Lexer *l, Diag *d);
 bool step_prefetch(Kernel *k, Lexer *l, Diag *d);

@@ -38,6 +38,10 @@ static Stmt *split_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
         diag_fail(d, DIAG_SPEC, "the loop is marked already: split comes before par, unroll and vec");
         return NULL;
     }
+    if (loop->guard) {
+        diag_fail(d, DIAG_SPEC, "the loop has a condition: split comes before clip");
+        return NULL;
+    }
     if (n > 0 && rest > 0 && has_alloc(loop->body)) {
         diag_fail(d, DIAG_SPEC, "a staged buffer would be there twice: split comes before stage");
         return NULL;

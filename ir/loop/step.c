@@ -7,12 +7,11 @@
 static const struct {
     const char *name;
     bool (*apply)(Kernel *, Lexer *, Diag *);
-    bool early; /* it makes new loops: before conditions and prefetches are there */
 } steps[] = {
-    {"split", step_split, true},        {"fuse", step_fuse, true},       {"drop", step_drop, false},
-    {"order", step_order, true},        {"stage", step_stage, false},    {"clip", step_clip, false},
-    {"prefetch", step_prefetch, false}, {"rfactor", step_rfactor, true}, {"par", step_par, false},
-    {"unroll", step_unroll, false},     {"vec", step_vec, false},        {"inplace", step_inplace, false},
+    {"split", step_split},     {"fuse", step_fuse},         {"drop", step_drop}, {"order", step_order},
+    {"compute", step_compute}, {"stage", step_stage},       {"clip", step_clip}, {"prefetch", step_prefetch},
+    {"rfactor", step_rfactor}, {"par", step_par},           {"unroll", step_unroll}, {"vec", step_vec},
+    {"inplace", step_inplace},
 };
 
 /* A split with a rest makes two of each statement in the loop, so a chain of them could make millions. */
@@ -34,15 +33,13 @@ static bool step_apply(Kernel *k, Lexer *l, Diag *d) {
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         names[i] = steps[i].name;
         if (!lex_take(l, steps[i].name)) continue;
-        if (steps[i].early && stmts_late(k->body))
-            return diag_fail(d, DIAG_SPEC, "%s comes before clip and prefetch", steps[i].name);
         return steps[i].apply(k, l, d) && !l->failed && small_enough(k, d) && kernel_verify(k, d);
     }
     const char *near = l->kind == TOK_NAME ? text_nearest(l->text, names, COUNT_OF(names)) : NULL;
     if (near) return diag_fail(d, DIAG_SPEC, "no such step; did you mean %s?", near);
     return diag_fail(
         d, DIAG_SPEC,
-        "no such step (the steps are split fuse drop order stage clip prefetch rfactor par unroll vec inplace)");
+        "no such step (the steps are split fuse drop order compute stage clip prefetch rfactor par unroll vec inplace)");
 }
 
 /* The text of one step, up to the ';', without the blanks around it. */

@@ -136,6 +136,8 @@ typedef struct Walk {
     const Kernel *k;
     bool *var_live, *var_seen, *buf_live, *buf_seen;
     bool *buf_set; /* a register or scratch buffer that some statement before has set */
+    const Guard *guard[MAX_LOOPS]; /* conditions of the loops around */
+    int n_guard;
     Diag *d;
 } Walk;
 
@@ -150,7 +152,7 @@ static bool check_live(Walk *w, const char *what, const Affine *x) {
 static bool check_sub(Walk *w, const char *what, const Affine *x, int64_t more, int64_t extent, char axis) {
     int64_t lo, hi;
     if (!check_live(w, what, x)) return false;
-    affine_range(w->k, x, &lo, &hi);
+    affine_range_if(w->k, x, w->guard, w->n_guard, &lo, &hi);
     hi += more;
     if (lo < 0 || hi >= extent)
         return verify_fail(w->k, w->d, "a subscript of %s along axis %c runs over %lld … %lld, the extent is %lld",
@@ -246,14 +248,19 @@ static bool check_loop(Walk *w, const Stmt *s, bool par_may) {
 
 static bool check_list(Walk *w, const Stmt *s, bool par_may);
 
-/* What a loop with a condition stores it has perhaps not stored, as far as the statements behind it know. */
+/* What a loop with a condition stores in a register it has perhaps not stored, as far as the statements behind it know. Scratch is
+ * set by several such loops together (step `compute`). */
 static bool check_inside(Walk *w, const Stmt *loop) {
     size_t n = (size_t)w->k->n_buf * sizeof *w->buf_set;
     bool *before = loop->guard ? arena_copy(w->k->arena, w->buf_set, n) : NULL;
+    bool knows = loop->guard && w->n_guard < MAX_LOOPS;
     w->var_live[loop->var] = w->var_seen[loop->var] = true;
+    if (knows) w->guard[w->n_guard++] = loop->guard;
     if (!check_list(w, loop->body, loop->mark == MARK_PAR && !loop->body->next)) return false;
+    if (knows) w->n_guard--;
     w->var_live[loop->var] = false;
-    if (before) memcpy(w->buf_set, before, n);
+    for (int i = 0; before && i < w->k->n_buf; i++)
+        if (w->k->buf[i].kind != BUF_SCRATCH) w->buf_set[i] = before[i];
     return true;
 }
 
@@ -278,7 +285,8 @@ static bool check_list(Walk *w, const Stmt *s, bool par_may) {
             if (!check_store(w, s)) return false;
             break;
         case STMT_PREFETCH:
-            if (s->buf < 0 || s->buf >= w->k->n_param) return verify_fail(w->k, w->d, "a prefetch of no parameter");
+            if (s->buf < 0 || s->buf >= w->k->n_buf || !w->buf_live[s->buf] || w->k->buf[s->buf].kind == BUF_REG)
+                return verify_fail(w->k, w->d, "a prefetch of no parameter or scratch");
             for (int i = 0; i < w->k->buf[s->buf].type.rank; i++)
                 if (!check_live(w, "a prefetch", &s->sub[i])) return false;
             break;

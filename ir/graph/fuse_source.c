@@ -1,0 +1,62 @@
+/* The second part of fuse: a group whose result one other kernel alone reads becomes a source of that. It must be cheap beside
+ * what reads it, or be read once: what strips have in common is computed again. Whether it pays the schedule model says, which
+ * finds strips or none. */
+#include "ir/passes.h"
+#include "ir/schedule.h"
+
+#include <string.h>
+
+static bool has_schedule(const Group *g) {
+    for (int i = 0; i < group_size(g); i++)
+        if (group_node(g, i)->schedule) return true;
+    return false;
+}
+
+/* Nodes that compute each element from a few others. */
+static bool is_cheap(const Group *g) {
+    bool cheap = g->n_source == 0;
+    for (int i = 0; i < group_size(g); i++) {
+        const Node *n = group_node(g, i);
+        cheap &= n->op == OP_RELAYOUT || n->op == OP_SCALESHIFT || n->op == OP_PRELU || (op_table[n->op].flags & OPF_POINTWISE);
+    }
+    return cheap;
+}
+
+/* Only its anchor's first input may be computed by a source. */
+static bool can_have_source(const Group *g) { return g->n_source == 0 && g->anchor->op == OP_CONV && !has_schedule(g); }
+
+static bool can_be_source(const Graph *g, const Group *group) {
+    const Node *n = group_result(group);
+    return n->type.dtype == DT_F32 && !n->home && !graph_is_placed(n) && graph_count_uses(g, n) == 1 && is_cheap(group) &&
+           !has_schedule(group);
+}
+
+/* The kernel of both, if its schedule computes the source in strips. */
+static bool pays(Graph *g, const PassContext *c, const Group *both) {
+    Lowered out;
+    Diag why = {0};
+    if (!lower_group(g->arena, both, &out, &why)) return false;
+    Schedule s = schedule_choose(g->arena, out.kernel, c->target);
+    return strstr(s.steps, "compute") && kernel_schedule(out.kernel, s.steps, NULL, &why);
+}
+
+void fuse_sources(Graph *g, PassContext *c) {
+    GroupList *all = &c->groups;
+    bool *gone = ARENA_ARRAY(g->arena, bool, all->n);
+    for (int i = 0; i < all->n; i++) {
+        Group *group = &all->v[i];
+        for (int j = 0; j < i && can_have_source(group); j++) {
+            if (gone[j] || group_result(&all->v[j]) != group->anchor->in[0] || !can_be_source(g, &all->v[j])) continue;
+            Group both = *group;
+            both.source = ARENA_ARRAY(g->arena, const Group *, 1);
+            both.source[both.n_source++] = arena_copy(g->arena, &all->v[j], sizeof *all->v);
+            if (!pays(g, c, &both)) continue;
+            *group = both;
+            gone[j] = true;
+        }
+    }
+    int n = 0;
+    for (int i = 0; i < all->n; i++)
+        if (!gone[i]) all->v[n++] = all->v[i];
+    all->n = n;
+}
