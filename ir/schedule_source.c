@@ -52,9 +52,9 @@ enum { LEAST_STRIPS = 10, LEAST_TILES = 4 };
  * strip: they must stay in the cache too, or be few beside the multiply-adds. */
 bool source_strips(Choice *c, const Path *p, TileChoice *t) {
     const Expr *e = p->store->value;
-    if (t->many < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return false;
-    bool first = tile_loads_follow(c, e->arg[0], t->many, false);
-    const Expr *x = e->arg[first], *w = e->arg[!first];
+    if (e->kind != EXPR_CALL || e->fn != FN_MUL) return false;
+    bool first = e->arg[0]->kind == EXPR_LOAD && c->k->buf[e->arg[0]->buf].kind == BUF_SCRATCH;
+    const Expr *x = e->arg[!first], *w = e->arg[first];
     if (x->kind != EXPR_LOAD || c->k->buf[x->buf].kind != BUF_SCRATCH) return false;
     Traffic m = tile_traffic(c, p, t, x, w);
     double l2 = (double)c->t->l2_bytes;

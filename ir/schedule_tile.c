@@ -346,7 +346,7 @@ bool tile_follows_alone(const Choice *c, const Expr *x, const Expr *w, int var) 
 }
 
 Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
-    Traffic m = {.fmas = 1, .passes = 1, .blocks = (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
+    Traffic m = {.fmas = 1, .passes = 1, .blocks = t->many < 0 ? 1 : (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
     int64_t images = choice_extent(c, p->var[0]), groups = 1;
     for (int i = 1; i < p->n; i++) {
         int var = p->var[i];
@@ -359,7 +359,7 @@ Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const 
                                            : choice_extent(c, var);
     }
     m.groups = groups;
-    m.rest = choice_extent(c, t->many) % t->n_many != 0;
+    m.rest = t->many >= 0 && choice_extent(c, t->many) % t->n_many != 0;
     m.fmas /= (double)(target_lanes(c->t) * groups);
     m.x = (double)(tile_load_bytes(c, x) / (images * groups));
     m.w = (double)(tile_load_bytes(c, w) / groups);

@@ -257,6 +257,41 @@ Graph *random_graph(Arena *a, uint64_t *seed, Diag *d) {
     return m.g;
 }
 
+static Node *add_cheap(Maker *m, Node *x) {
+    Op op = (Op)PICK_OF(m, OP_RELU, OP_TANH, OP_BATCHNORM, OP_BATCHNORM, OP_PRELU, OP_SILU, OP_MUL);
+    AttrAny attr;
+    attr_defaults(op, &attr);
+    Node *in[2] = {x, op == OP_MUL ? pick_broadcast(m, x) : NULL};
+    Node *n = graph_op_with_params(m->g, op, NULL, (SrcLoc){"random", m->n_act}, in, 1 + (in[1] != NULL), &attr, NULL);
+    return n ? n : x;
+}
+
+static Node *add_conv(Maker *m, Node *x) {
+    for (int tries = 0; tries < 100; tries++) {
+        AttrAny attr;
+        random_attrs(m, OP_CONV, 2, &attr);
+        random_conv(m, &x->type, &attr.CONV);
+        Node *n = graph_op_with_params(m->g, OP_CONV, NULL, (SrcLoc){"random", m->n_act}, &x, 1, &attr, NULL);
+        if (n) return n;
+    }
+    return x;
+}
+
+Graph *random_chain(Arena *a, uint64_t *seed, Diag *d) {
+    Maker m = {.a = a, .seed = seed, .g = graph_new(a, "chain")};
+    int64_t extent[4] = {pick(&m, 1, 2), PICK_OF(&m, 1, 3, 4, 8, 16, 24, 40), PICK_OF(&m, 10, 12, 16, 20, 24, 28, 30), pick(&m, 1, 20)};
+    Type type;
+    Node *x = type_make(&type, "nchw", extent, d) ? graph_input(m.g, "x", (SrcLoc){"random", 0}, &type, d) : NULL;
+    if (!x) return NULL;
+    for (int layers = pick(&m, 1, 3); layers > 0; layers--) {
+        for (int cheap = pick(&m, 1, 3); cheap > 0; cheap--) x = add_cheap(&m, x);
+        x = add_conv(&m, x);
+        if (type_elements(&x->type) > MAX_ELEMENTS) break;
+    }
+    if (pick(&m, 0, 1)) x = add_cheap(&m, x);
+    return x->op != OP_INPUT && graph_output(m.g, "y", x, d) ? m.g : NULL;
+}
+
 /* Small whole numbers, negative ones too where there are any. */
 static void *random_integers(Arena *a, const Type *type, uint64_t *seed) {
     void *v = arena_alloc(a, type_bytes(type));

@@ -8,6 +8,8 @@
 
 /* NULL with `d` when no layer could be made, which is a bug. */
 Graph *random_graph(Arena *a, uint64_t *seed, Diag *d);
+/* Convolutions behind cheap layers, large enough to be computed in strips with what they read. */
+Graph *random_chain(Arena *a, uint64_t *seed, Diag *d);
 /* Values for an input or a weight, in plain layout: so scaled that activations keep their size;
  * running_var is positive. */
 float *random_tensor(Arena *a, const Node *n, uint64_t *seed);

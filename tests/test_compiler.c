@@ -34,6 +34,12 @@ static Graph *from_seed(Arena *a, const void *from, const LunetteOptions *o, Dia
     return random_graph(a, &seed, d);
 }
 
+static Graph *chain_from_seed(Arena *a, const void *from, const LunetteOptions *o, Diag *d) {
+    (void)o;
+    uint64_t seed = *(const uint64_t *)from;
+    return random_chain(a, &seed, d);
+}
+
 typedef struct Run {
     LunetteModel *m;
     Arena *a;
@@ -115,10 +121,12 @@ static void compare(Run *r, int b, int which) {
     }
 }
 
-static void run_case(uint64_t seed, const char *cpu) {
+static int n_sources;
+
+static void run_case(ModelSource *source, uint64_t seed, const char *cpu) {
     Diag d = {0};
     LunetteOptions o = {.cpu = cpu, .batch = 1};
-    LunetteModel *m = model_load_from(from_seed, &seed, &o, NULL, NULL, &d);
+    LunetteModel *m = model_load_from(source, &seed, &o, NULL, NULL, &d);
     Run r = {.m = m, .seed = seed, .cpu = cpu, .a = arena_open(&d)};
     if (!m) fail_at(&r, "load", d.text);
     if (!ARENA_TRY(r.a) || !ARENA_TRY(m->arena)) fail_at(&r, "arena", "out of memory");
@@ -138,6 +146,7 @@ static void run_case(uint64_t seed, const char *cpu) {
         for (int k = 0; k < 3; k++)
             for (int i = 0; i < step->n_arg; i++) args[k][i] = r.buf[k][step->buf[i]];
         const char *reason = m->kernel[s].reason;
+        n_sources += m->context.groups.v[s].n_source > 0;
         if (strncmp(reason, "as lowered, for", 15) == 0 || strstr(reason, "was refused")) fail_at(&r, step->name, reason);
         const Kernel *plain = m->kernel[s].plain.kernel, *scheduled = m->kernel[s].kernel;
         if (!interp_run(plain, args[0], 0, kernel_tasks(plain), m->target.fma, &d)) fail_at(&r, step->name, d.text);
@@ -169,14 +178,22 @@ static uint64_t first_seed = 1;
 static void test_random_networks(void **state) {
     (void)state;
     for (int i = 0; i < n_cases; i++)
-        for (size_t c = 0; c < COUNT_OF(cpus); c++) run_case(first_seed + (uint64_t)i, cpus[c]);
+        for (size_t c = 0; c < COUNT_OF(cpus); c++) run_case(from_seed, first_seed + (uint64_t)i, cpus[c]);
     printf("%d results in place\n", in_place);
     assert_true(n_cases < 40 || in_place > n_cases / 4);
+}
+
+static void test_random_chains(void **state) {
+    (void)state;
+    for (int i = 0; i < n_cases; i++)
+        for (size_t c = 0; c < COUNT_OF(cpus); c++) run_case(chain_from_seed, first_seed + (uint64_t)i, cpus[c]);
+    printf("%d kernels compute what they read\n", n_sources);
+    assert_true(n_cases < 40 || n_sources > n_cases / 2);
 }
 
 int main(int argc, char **argv) {
     if (argc > 1) n_cases = atoi(argv[1]);
     if (argc > 2) first_seed = strtoull(argv[2], NULL, 10);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_networks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_networks), cmocka_unit_test(test_random_chains)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

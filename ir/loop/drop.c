@@ -14,6 +14,10 @@ static Stmt *drop_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
                   (long long)k->var[loop->var].extent);
         return NULL;
     }
+    if (loop->guard) {
+        diag_fail(d, DIAG_SPEC, "the loop has a condition, so it must stay");
+        return NULL;
+    }
     Rewrite r = {.k = k, .var = loop->var, .by = affine_const(0), .from = -1};
     return stmt_rewrite(&r, loop->body);
 }
