@@ -238,8 +238,10 @@ static void lower_halo(Lower *l) {
                 const char *name = arena_printf(l->a, "e%c", y->letter);
                 int64_t extent = i == axis ? width : i < axis ? y->extent : y->extent + y->lo + y->hi;
                 int64_t base = i == axis ? (side ? x->lo + x->extent : 0) : i < axis ? y->lo : 0;
+                /* of a source each frame has a loop, so that a part of it can be computed */
+                bool always = i == 0 || (i == axis && *l->suffix);
                 sub[i] = affine_offset(
-                    i == 0 ? nest_loop_always(l, &nest, name, extent) : nest_loop(l, &nest, name, extent), base);
+                    always ? nest_loop_always(l, &nest, name, extent) : nest_loop(l, &nest, name, extent), base);
             }
             lower_emit(l, nest_close(l, &nest, stmt_store(l->k, l->out, sub, STORE_SET, expr_const(l->a, t->halo))));
         }

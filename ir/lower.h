@@ -17,8 +17,9 @@ typedef struct Group {
     Node *anchor;
     Node **tail;
     int n_tail; /* pointwise, each takes the value before it and perhaps others */
-    const struct Group **source; /* groups that have none, in an order in which they can run: this kernel computes what it */
-    int n_source;                /* … or one behind alone reads */
+    const struct Group *
+        *source;  /* groups that have none, in an order in which they can run: this kernel computes what it */
+    int n_source; /* … or one behind alone reads */
 } Group;
 
 static inline Node *group_result(const Group *g) { return g->n_tail ? g->tail[g->n_tail - 1] : g->anchor; }

@@ -82,7 +82,7 @@ typedef struct Plan {
     const char *name;
     int64_t arena_bytes, weight_bytes;
     int64_t scratch_bytes; /* of a thread: the most that a kernel needs */
-    int64_t live_bytes; /* the largest sum of buffers that are live at once: what the arena cannot be below */
+    int64_t live_bytes;    /* the largest sum of buffers that are live at once: what the arena cannot be below */
     PlanPort *input;
     int n_input, cap_input;
     PlanPort *output;

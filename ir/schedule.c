@@ -20,7 +20,7 @@ const char *choice_name(const Choice *c, int var) { return c->k->var[var].name; 
 int64_t choice_extent(const Choice *c, int var) { return c->k->var[var].extent; }
 
 /* The deepest reduction store of a nest, with its loops. */
-static void find_reduction(const Stmt *s, Path *path, Path *best) {
+void choice_find_reduction(const Stmt *s, Path *path, Path *best) {
     for (; s; s = s->next) {
         if (s->kind == STMT_STORE) {
             if (s->op != STORE_SET && path->n > best->n) {
@@ -33,7 +33,7 @@ static void find_reduction(const Stmt *s, Path *path, Path *best) {
             if (path->n == MAX_PATH) continue;
             path->var[path->n++] = s->var;
         }
-        find_reduction(s->body, path, best);
+        choice_find_reduction(s->body, path, best);
         if (s->kind == STMT_FOR) path->n--;
     }
 }
@@ -181,7 +181,7 @@ static void fuse_positions(Choice *c) {
 
 static Path find_tile(Choice *c) {
     Path path = {0}, best = {0};
-    if (!has_alloc(c->nests)) find_reduction(c->nests, &path, &best);
+    if (!has_alloc(c->nests)) choice_find_reduction(c->nests, &path, &best);
     return best;
 }
 
@@ -193,12 +193,20 @@ void choose_nests(Choice *c) {
     }
     int vec = best.store ? tile_find_vector(c, &best) : -1;
     if (vec >= 0) choose_tile_schedule(c, &best, vec);
-    else if (!c->sources && (!best.store || c->inside || !choose_running_sums(c, &best))) choose_sweep(c);
+    else if (c->sources) source_sweep(c);
+    else if ((!best.store || c->inside || !choose_running_sums(c, &best))) choose_sweep(c);
 }
 
 static Schedule choose(Arena *a, const Kernel *k, const Target *t, Variant v) {
-    Choice c = {.a = a, .k = k, .plain = k, .t = t, .nests = source_main_nests(k), .sources = source_count(k), .steps.arena = a,
-                .reason.arena = a, .variant = v};
+    Choice c = {.a = a,
+                .k = k,
+                .plain = k,
+                .t = t,
+                .nests = source_main_nests(k),
+                .sources = source_count(k),
+                .steps.arena = a,
+                .reason.arena = a,
+                .variant = v};
     if (c.nests) choose_nests(&c);
     return (Schedule){text_get(&c.steps), text_get(&c.reason)};
 }

@@ -109,12 +109,16 @@ int source_count(const Kernel *k);
 const Stmt *source_main_nests(const Kernel *k);
 /* The strip loop that the sources are computed in, with its iterations; false where they are not worth it. Adds the reason. */
 bool source_strips(Choice *c, const Path *p, TileChoice *t);
+/* Steps for a result that has no reduction: none if it is not worth it. */
+void source_sweep(Choice *c);
 /* Steps that put the sources into the strip loop and schedule them there; false if they are not legal. */
 bool source_steps(Choice *c, const char *strips);
 /* A loop with a condition: it is not split, nor a vector. */
 bool source_conditional(const Choice *c, int var);
 
-/* schedule.c: the steps for c->nests. */
+/* schedule.c: the deepest reduction store of a list of nests, with its loops; `path` begins empty. */
+void choice_find_reduction(const Stmt *s, Path *path, Path *best);
+/* The steps for c->nests. */
 void choose_nests(Choice *c);
 
 /* schedule_tile.c. Some load of the expression moves with the loop (all: every one does). */

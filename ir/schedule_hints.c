@@ -125,7 +125,8 @@ void fetch_ahead(Choice *c, const Path *p, const TileChoice *t, const OuterList 
     if (loop < 0 || t->position < 0 || e->kind != EXPR_CALL || e->fn != FN_MUL) return;
     bool second = !tile_loads_follow(c, e->arg[0], t->position, false);
     const Expr *x = e->arg[second], *w = e->arg[!second];
-    if (x->kind == EXPR_LOAD && !x->take && c->k->buf[x->buf].kind == BUF_IN && c->k->buf[x->buf].kind == BUF_IN && tile_loads_follow(c, x, loop, false))
+    if (x->kind == EXPR_LOAD && !x->take && c->k->buf[x->buf].kind == BUF_IN && c->k->buf[x->buf].kind == BUF_IN &&
+        tile_loads_follow(c, x, loop, false))
         fetch_tiles(c, p, t, &list->v[list->n - 1], x, loop);
     if (t->fetch && w->kind == EXPR_LOAD && !w->take) fetch_chunk(c, p, t, list, w, loop);
 }

@@ -191,7 +191,7 @@ static void cut_strips(Choice *c, const Path *p, const TileChoice *t) {
     choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)t->n_strip, name, name);
     bool placed = false;
     for (int i = 0; i < p->n; i++) {
-        if (!placed && (p->var[i] == t->many || p->var[i] == t->strip)) {
+        if (!placed && (p->var[i] == t->many || p->var[i] == t->strip || (c->sources && i == 1))) {
             text_add(&order, " %s_s", name);
             placed = true;
         }
@@ -209,7 +209,7 @@ static OuterList outer_loops(const Choice *c, const Path *p, const TileChoice *t
     for (int i = 0; i < p->n; i++) {
         int var = p->var[i];
         if (tile_is_reduction(c, p, i)) continue;
-        if (!placed && (var == t->many || var == t->strip)) {
+        if (!placed && (var == t->many || var == t->strip || (c->sources && i == 1))) {
             const char *strips = arena_printf(c->a, "%s_s", choice_name(c, t->strip));
             outer_add(&list, &(Outer){strips, t->strip, choice_extent(c, t->strip) / t->n_strip, false, false});
             placed = true;
@@ -313,7 +313,8 @@ int tile_longest_reduction(const Choice *c, const Path *p) {
     int best = -1;
     for (int i = 1; i + 1 < p->n; i++) {
         int var = p->var[i];
-        if (tile_is_reduction(c, p, i) && tile_extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
+        if (tile_is_reduction(c, p, i) &&
+            tile_extents_agree(c, c->k->body, choice_name(c, var), choice_extent(c, var)) &&
             (best < 0 || choice_extent(c, var) > choice_extent(c, best)))
             best = var;
     }
@@ -346,7 +347,8 @@ bool tile_follows_alone(const Choice *c, const Expr *x, const Expr *w, int var) 
 }
 
 Traffic tile_traffic(const Choice *c, const Path *p, const TileChoice *t, const Expr *x, const Expr *w) {
-    Traffic m = {.fmas = 1, .passes = 1, .blocks = t->many < 0 ? 1 : (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
+    Traffic m = {
+        .fmas = 1, .passes = 1, .blocks = t->many < 0 ? 1 : (choice_extent(c, t->many) + t->n_many - 1) / t->n_many};
     int64_t images = choice_extent(c, p->var[0]), groups = 1;
     for (int i = 1; i < p->n; i++) {
         int var = p->var[i];
@@ -427,7 +429,8 @@ void choose_tile_schedule(Choice *c, const Path *p, int vec) {
     if (many.inner) text_add(&order, " %s", many.inner);
     choice_step(c, "order%s %s", text_get(&order), vector.inner);
     choice_step(c, "stage %s at %s -> acc", c->k->buf[p->store->buf].name, list.v[list.n - 1].name);
-    choose_vectors(c, c->inside ? c->nests->next : c->k->body->next); /* the other nests, halos: it splits, which comes before clip */
+    choose_vectors(c, c->inside ? c->nests->next
+                                : c->k->body->next); /* the other nests, halos: it splits, which comes before clip */
     if (c->sources && !source_steps(c, arena_printf(c->a, "%s_s", choice_name(c, t.strip)))) return;
     clip_windows(c, p, &t, unroll);
     fetch_ahead(c, p, &t, &list);

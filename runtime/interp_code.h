@@ -111,8 +111,8 @@ typedef struct Node {
 typedef struct Run {
     Arena *arena;
     const Kernel *k;
-    void **memory; /* [n_buf + n_table] */
-    int64_t *var;  /* [n_var]: the values of loops outside the nests */
+    void **memory;          /* [n_buf + n_table] */
+    int64_t *var;           /* [n_var]: the values of loops outside the nests */
     const Guard *guard[64]; /* while compiling: conditions of the loops around */
     int n_guard;
     bool fma;

@@ -279,7 +279,8 @@ static Node *add_conv(Maker *m, Node *x) {
 
 Graph *random_chain(Arena *a, uint64_t *seed, Diag *d) {
     Maker m = {.a = a, .seed = seed, .g = graph_new(a, "chain")};
-    int64_t extent[4] = {pick(&m, 1, 2), PICK_OF(&m, 1, 3, 4, 8, 16, 24, 40), PICK_OF(&m, 10, 12, 16, 20, 24, 28, 30), pick(&m, 1, 20)};
+    int64_t extent[4] = {pick(&m, 1, 2), PICK_OF(&m, 1, 3, 4, 8, 16, 24, 40), PICK_OF(&m, 10, 12, 16, 20, 24, 28, 30),
+                         pick(&m, 1, 20)};
     Type type;
     Node *x = type_make(&type, "nchw", extent, d) ? graph_input(m.g, "x", (SrcLoc){"random", 0}, &type, d) : NULL;
     if (!x) return NULL;

@@ -158,21 +158,23 @@ static void make_softmax(Maker *m) {
 /* A frame of zeros or another number around an intermediate value, which a window then goes over. */
 static void make_chain(Maker *m) {
     int p = m->piece, h = pick(m, 1, 9), w = pick(m, 1, 12), lo = pick(m, 0, 2), hi = pick(m, 0, 2), s = pick(m, 1, 2);
-    int k = pick(m, 1, 3), H = h + lo + hi, W = w + lo, oh = H >= k ? (H - k) / s + 1 : 0, ow = W >= k ? (W - k) / s + 1 : 0;
+    int k = pick(m, 1, 3), H = h + lo + hi, W = w + lo, oh = H >= k ? (H - k) / s + 1 : 0,
+        ow = W >= k ? (W - k) / s + 1 : 0;
     if (oh < 1 || ow < 1) return make_softmax(m);
     const char *leaf[] = {arena_printf(m->a, "x%d[h.t, w.t]", p), arena_printf(m->a, "x%d[h.t + 1, w.t]", p), "0.5"};
     bool sums = pick(m, 0, 1);
-    add_param(m, arena_printf(m->a, "in x%d : f32[h%d w%d], in u%d : f32[a3 b3], out y%d : f32[h%d w%d]", p, h + 1, w, p, p, oh,
-                              ow));
-    text_add(&m->body, "scratch mid%d : f32[h%d w%d] { for h.t %d { for w.t %d { mid%d[h.t + %d, w.t + %d] = %s; ", p, H, W, h, w, p,
-             lo, lo, random_value(m, leaf, COUNT_OF(leaf), 2));
+    add_param(m, arena_printf(m->a, "in x%d : f32[h%d w%d], in u%d : f32[a3 b3], out y%d : f32[h%d w%d]", p, h + 1, w,
+                              p, p, oh, ow));
+    text_add(&m->body, "scratch mid%d : f32[h%d w%d] { for h.t %d { for w.t %d { mid%d[h.t + %d, w.t + %d] = %s; ", p,
+             H, W, h, w, p, lo, lo, random_value(m, leaf, COUNT_OF(leaf), 2));
     if (sums) text_add(&m->body, "for k.t 2 { mid%d[h.t + %d, w.t + %d] += x%d[h.t + k.t, w.t]*0.5; } ", p, lo, lo, p);
     text_add(&m->body, "} } ");
     if (lo) text_add(&m->body, "for eh %d { for ew %d { mid%d[eh, ew] = 0; } } ", lo, W, p);
     if (hi) text_add(&m->body, "for eh %d { for ew %d { mid%d[eh + %d, ew] = 2; } } ", hi, W, p, lo + h);
     if (lo) text_add(&m->body, "for eh %d { for ew %d { mid%d[eh + %d, ew] = 0; } } ", h, lo, p, lo);
     text_add(&m->body,
-             "for n 1 { for h %d { for w %d { y%d[h, w] = 0; for kh %d { for kw %d { y%d[h, w] += mid%d[%d*h + kh, %d*w + kw]*u%d[kh, "
+             "for n 1 { for h %d { for w %d { y%d[h, w] = 0; for kh %d { for kw %d { y%d[h, w] += mid%d[%d*h + kh, "
+             "%d*w + kw]*u%d[kh, "
              "kw]; } } } } } }\n",
              oh, ow, p, k, k, p, p, s, s, p);
 }
@@ -262,8 +264,8 @@ static void make_typed(Maker *m) {
 }
 
 Kernel *random_nest(Arena *a, uint64_t *seed) {
-    static void (*const make[])(Maker *) = {make_conv,       make_conv, make_chain, make_reduction, make_pointwise, make_softmax,
-                                            make_recurrence, make_take, make_take,      make_typed};
+    static void (*const make[])(Maker *) = {make_conv,    make_conv,       make_chain, make_reduction, make_pointwise,
+                                            make_softmax, make_recurrence, make_take,  make_take,      make_typed};
     Maker m = {.a = a, .seed = seed, .params.arena = a, .tables.arena = a, .body.arena = a};
     int pieces = pick(&m, 0, 2) ? 1 : pick(&m, 2, 3);
     m.small = pieces > 1;

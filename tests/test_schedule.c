@@ -194,7 +194,8 @@ static void test_random_schedules(void **state) {
     }
     printf("%d steps tried, %d legal, %d kernels compiled, %d results over an input, %d computed where they are read\n",
            tally.tried, tally.legal, tally.native, tally.over, tally.computed);
-    assert_true(tally.computed > n_cases / 30 && tally.legal > n_cases && tally.native > n_cases / 2 && tally.over > n_cases / 50);
+    assert_true(tally.computed > n_cases / 30 && tally.legal > n_cases && tally.native > n_cases / 2 &&
+                tally.over > n_cases / 50);
 }
 
 int main(int argc, char **argv) {

@@ -5,7 +5,6 @@
 
 double rate(double amount, double seconds) { return seconds > 0 ? 1e-9 * amount / seconds : 0; }
 
-
 static double beside_seconds(const Beside *x, Arena *a, int step) {
     double sum = 0;
     for (int i = 0; i < x->n; i++)

@@ -98,12 +98,12 @@ int report_json(const Bench *b, Arena *a) {
     const CodeStats *c = code_stats(m->code);
     json_t *kernels = json_array();
     for (int s = 0; s < m->plan->n_step; s++) json_push(&kernels, kernel_json(b, a, s));
-    json_t *o =
-        json_pack("{so ss sI sb sf sI sb ss sI sI sI sI}", "spec", json_text(b->o.arg), "cpu", m->target.cpu, "batch",
-                  (json_int_t)images_a_run(b), "cold", b->cold, "first_answer_ms", 1e3 * b->first_answer, "seed",
-                  (json_int_t)b->o.model.seed, "random_weights", b->o.model.random_weights, "against",
-                  against_name[b->against], "arena_bytes", (json_int_t)m->plan->arena_bytes, "packed_weight_bytes",
-                  (json_int_t)m->plan->weight_bytes, "scratch_bytes", (json_int_t)m->plan->scratch_bytes, "object_bytes", (json_int_t)c->object_bytes);
+    json_t *o = json_pack(
+        "{so ss sI sb sf sI sb ss sI sI sI sI}", "spec", json_text(b->o.arg), "cpu", m->target.cpu, "batch",
+        (json_int_t)images_a_run(b), "cold", b->cold, "first_answer_ms", 1e3 * b->first_answer, "seed",
+        (json_int_t)b->o.model.seed, "random_weights", b->o.model.random_weights, "against", against_name[b->against],
+        "arena_bytes", (json_int_t)m->plan->arena_bytes, "packed_weight_bytes", (json_int_t)m->plan->weight_bytes,
+        "scratch_bytes", (json_int_t)m->plan->scratch_bytes, "object_bytes", (json_int_t)c->object_bytes);
     bool good = put(o, "kernels", kernels) && run_json(o, b, a, 0) && put(o, "by_threads", runs_json(b, a)) &&
                 put(o, "compile", compile_json(c));
     return json_show(whole_or_none(o, good));

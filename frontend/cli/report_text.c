@@ -125,8 +125,8 @@ static void print_whole(const Bench *b, Arena *a) {
     print_sums(b, a);
     if (b->against != AGAINST_NONE) print_beside(b, a);
     print_roof(b->run[0].roof);
-    printf("memory: arena %lld bytes, packed weights %lld bytes, object code %lld bytes", (long long)m->plan->arena_bytes,
-           (long long)m->plan->weight_bytes, (long long)c->object_bytes);
+    printf("memory: arena %lld bytes, packed weights %lld bytes, object code %lld bytes",
+           (long long)m->plan->arena_bytes, (long long)m->plan->weight_bytes, (long long)c->object_bytes);
     if (m->plan->scratch_bytes) printf(", scratch %lld bytes a thread", (long long)m->plan->scratch_bytes);
     printf("\n");
     printf("first answer: %.0f ms from the start of the process; %d kernels in %d objects, %d compiled and %d from the "

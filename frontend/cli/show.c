@@ -115,11 +115,11 @@ static int show_json(Show *s) {
                                        json_text(p->buf[p->buf[i].over].name)));
     for (int i = 0; i < g->n_node; i++)
         if (is_layer(g->node[i])) json_push(&layers, layer_json(s, g->node[i]));
-    return json_show(json_pack("{so so sI sI sI ss si sI sI sI sI so}", "spec", json_text(s->o.arg), "layers", layers,
-                               "parameters", (json_int_t)s->params, "macs", (json_int_t)s->macs, "bytes",
-                               (json_int_t)s->bytes, "cpu", s->model->target.cpu, "kernels", p->n_step, "arena_bytes",
-                               (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes, "weight_bytes",
-                               (json_int_t)p->weight_bytes, "scratch_bytes", (json_int_t)p->scratch_bytes, "in_place", over));
+    return json_show(json_pack(
+        "{so so sI sI sI ss si sI sI sI sI so}", "spec", json_text(s->o.arg), "layers", layers, "parameters",
+        (json_int_t)s->params, "macs", (json_int_t)s->macs, "bytes", (json_int_t)s->bytes, "cpu", s->model->target.cpu,
+        "kernels", p->n_step, "arena_bytes", (json_int_t)p->arena_bytes, "live_bytes", (json_int_t)p->live_bytes,
+        "weight_bytes", (json_int_t)p->weight_bytes, "scratch_bytes", (json_int_t)p->scratch_bytes, "in_place", over));
 }
 
 static int show_body(Arena *a, void *ctx) {

@@ -200,7 +200,8 @@ static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d
     for (int round = 0; round < LEAST_ROUNDS || clock_seconds() - start < seconds; round++)
         for (int i = 0; i < k->n; i++) {
             int which = round % 2 ? k->n - 1 - i : i; /* so that none always runs after the same one */
-            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which), &scratch};
+            Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which),
+                         &scratch};
             double then = clock_seconds();
             pool_run(m->pool, call_tasks, &call, kernel_tasks(k->kernel[which]));
             if (round > 0) samples_add(a, &k->time[which], clock_seconds() - then);

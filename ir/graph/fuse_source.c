@@ -17,17 +17,30 @@ static bool is_cheap(const Group *g) {
     bool cheap = g->n_source == 0;
     for (int i = 0; i < group_size(g); i++) {
         const Node *n = group_node(g, i);
-        cheap &= n->op == OP_RELAYOUT || n->op == OP_SCALESHIFT || n->op == OP_PRELU || (op_table[n->op].flags & OPF_POINTWISE);
+        cheap &= n->op == OP_RELAYOUT || n->op == OP_SCALESHIFT || n->op == OP_PRELU ||
+                 (op_table[n->op].flags & OPF_POINTWISE);
     }
     return cheap;
 }
 
-/* Only its anchor's first input may be computed by a source. */
-static bool can_have_source(const Group *g) { return g->n_source == 0 && g->anchor->op == OP_CONV && !has_schedule(g); }
+/* Reads no element of its input for two positions: a pool without overlap, a copy. */
+static bool reads_once(const Node *n) {
+    bool max = n->op == OP_MAXPOOL, once = max || n->op == OP_AVGPOOL;
+    const Dims *kernel = max ? &n->attr.MAXPOOL.kernel : &n->attr.AVGPOOL.kernel;
+    const Dims *stride = max ? &n->attr.MAXPOOL.stride : &n->attr.AVGPOOL.stride;
+    for (int i = 0; once && i < kernel->n; i++) once = kernel->v[i] <= stride->v[i];
+    return once || n->op == OP_RELAYOUT;
+}
 
-static bool can_be_source(const Graph *g, const Group *group) {
+/* Only its anchor's first input may be computed by a source. */
+static bool can_have_source(const Group *g) {
+    return g->n_source == 0 && (g->anchor->op == OP_CONV || reads_once(g->anchor)) && !has_schedule(g);
+}
+
+static bool can_be_source(const Graph *g, const Group *group, const Group *user) {
     const Node *n = group_result(group);
-    return n->type.dtype == DT_F32 && !n->home && !graph_is_placed(n) && graph_count_uses(g, n) == 1 && is_cheap(group) &&
+    bool suits = user->anchor->op == OP_CONV ? is_cheap(group) : group->n_source == 0 && group->anchor->op == OP_CONV;
+    return suits && n->type.dtype == DT_F32 && !n->home && !graph_is_placed(n) && graph_count_uses(g, n) == 1 &&
            !has_schedule(group);
 }
 
@@ -46,7 +59,8 @@ void fuse_sources(Graph *g, PassContext *c) {
     for (int i = 0; i < all->n; i++) {
         Group *group = &all->v[i];
         for (int j = 0; j < i && can_have_source(group); j++) {
-            if (gone[j] || group_result(&all->v[j]) != group->anchor->in[0] || !can_be_source(g, &all->v[j])) continue;
+            if (gone[j] || group_result(&all->v[j]) != group->anchor->in[0] || !can_be_source(g, &all->v[j], group))
+                continue;
             Group both = *group;
             both.source = ARENA_ARRAY(g->arena, const Group *, 1);
             both.source[both.n_source++] = arena_copy(g->arena, &all->v[j], sizeof *all->v);

@@ -68,13 +68,24 @@ bool affine_equal(const Affine *x, const Affine *y) {
     return true;
 }
 
+static void range_term(const Kernel *k, int var, int64_t coef, int64_t *lo, int64_t *hi) {
+    int64_t reach = coef * (k->var[var].extent - 1);
+    if (reach > 0) *hi += reach;
+    else *lo += reach;
+}
+
 void affine_range(const Kernel *k, const Affine *x, int64_t *lo, int64_t *hi) {
     *lo = *hi = x->base;
-    for (int i = 0; i < x->n; i++) {
-        int64_t reach = x->term[i].coef * (k->var[x->term[i].var].extent - 1);
-        if (reach > 0) *hi += reach;
-        else *lo += reach;
-    }
+    for (int i = 0; i < x->n; i++) range_term(k, x->term[i].var, x->term[i].coef, lo, hi);
+}
+
+/* The range of x − a·y. Several threads may ask: nothing is allocated. */
+static void range_less(const Kernel *k, const Affine *x, const Affine *y, int64_t a, int64_t *lo, int64_t *hi) {
+    *lo = *hi = x->base - a * y->base;
+    for (int i = 0; i < x->n; i++)
+        range_term(k, x->term[i].var, x->term[i].coef - a * affine_coef(y, x->term[i].var), lo, hi);
+    for (int i = 0; i < y->n; i++)
+        if (affine_coef(x, y->term[i].var) == 0) range_term(k, y->term[i].var, -a * y->term[i].coef, lo, hi);
 }
 
 /* x = a·form + rest, with a so that a loop of the form is not in the rest. */
@@ -83,8 +94,7 @@ static void range_by_guard(const Kernel *k, const Affine *x, const Guard *g, int
         Term t = g->form.term[i];
         int64_t c = affine_coef(x, t.var), a = c / t.coef, l, h;
         if (c == 0 || c % t.coef) continue;
-        Affine rest = affine_add(k->arena, *x, affine_scale(k->arena, g->form, -a));
-        affine_range(k, &rest, &l, &h);
+        range_less(k, x, &g->form, a, &l, &h);
         l += a > 0 ? a * g->lo : a * (g->hi - 1);
         h += a > 0 ? a * (g->hi - 1) : a * g->lo;
         if (l > *lo) *lo = l;

@@ -15,14 +15,14 @@
 
 typedef struct Compute {
     const char *name, *at;
-    int buf, to;      /* the buffer, and the one that an iteration has */
-    Type whole;       /* of the buffer */
-    const Stmt *set;  /* the statements that set it, … */
-    int copies;       /* … used so often so far */
+    int buf, to;     /* the buffer, and the one that an iteration has */
+    Type whole;      /* of the buffer */
+    const Stmt *set; /* the statements that set it, … */
+    int copies;      /* … used so often so far */
     Affine from[MAX_AXES];
     int64_t extent[MAX_AXES]; /* the part: from[i] + (0 … extent[i]−1) */
-    int *axis_of;     /* [n_var]: the axis that a loop of `set` counts along, −1: none, … */
-    int64_t *base_of; /* … from here on */
+    int *axis_of;             /* [n_var]: the axis that a loop of `set` counts along, −1: none, … */
+    int64_t *base_of;         /* … from here on */
 } Compute;
 
 /* ---- the part ------------------------------------------------------------------------------------------ */
@@ -56,8 +56,8 @@ static bool find_loops(Kernel *k, Compute *c, const AccessList *list, Diag *d) {
             char letter = c->whole.axis[axis].letter;
             if (whole_axis(c, axis) || !list->v[i].write) continue;
             if (x->n != 1 || x->term[0].coef != 1)
-                return diag_fail(d, DIAG_SPEC, "%s is not set by one loop along axis %c, of which a part is wanted", name,
-                                 letter);
+                return diag_fail(d, DIAG_SPEC, "%s is not set by one loop along axis %c, of which a part is wanted",
+                                 name, letter);
             int v = x->term[0].var;
             if (c->axis_of[v] >= 0 && (c->axis_of[v] != axis || c->base_of[v] != x->base))
                 return diag_fail(d, DIAG_SPEC, "loop %s sets %s at several places along axis %c", k->var[v].name, name,
@@ -233,7 +233,8 @@ bool step_compute(Kernel *k, Lexer *l, Diag *d) {
     *link = users;
     while (*link) link = &(*link)->next;
     *link = after;
-    k->buf[c.buf].name = buf_fresh_name(k, arena_printf(k->arena, "%s.whole", name)); /* its life is over: the name is free */
+    k->buf[c.buf].name =
+        buf_fresh_name(k, arena_printf(k->arena, "%s.whole", name)); /* its life is over: the name is free */
     if (!loops_replace(k, c.at, compute_in, &c, d)) return false;
     k->buf[c.buf].type = (Type){.dtype = DT_F32};
     for (const Stmt *s = k->body; s; s = s->next)

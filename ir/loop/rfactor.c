@@ -87,7 +87,8 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
     const char *why = NULL;
     if (!store) why = "the loop must hold one += or max= and nothing else";
     else if (loop->mark != MARK_FOR) why = "the loop is marked already";
-    else if (loop->guard || stmts_late(loop->body)) why = "the loop has a condition or a prefetch: rfactor comes before clip and prefetch";
+    else if (loop->guard || stmts_late(loop->body))
+        why = "the loop has a condition or a prefetch: rfactor comes before clip and prefetch";
     else if (reads_target(k, loop->body, store)) why = "the value reads what is added to";
     else if (f->k > extent) why = "there are more running sums than iterations";
     if (why) {

@@ -8,9 +8,9 @@ static const struct {
     const char *name;
     bool (*apply)(Kernel *, Lexer *, Diag *);
 } steps[] = {
-    {"split", step_split},     {"fuse", step_fuse},         {"drop", step_drop}, {"order", step_order},
-    {"compute", step_compute}, {"stage", step_stage},       {"clip", step_clip}, {"prefetch", step_prefetch},
-    {"rfactor", step_rfactor}, {"par", step_par},           {"unroll", step_unroll}, {"vec", step_vec},
+    {"split", step_split},     {"fuse", step_fuse},   {"drop", step_drop},     {"order", step_order},
+    {"compute", step_compute}, {"stage", step_stage}, {"clip", step_clip},     {"prefetch", step_prefetch},
+    {"rfactor", step_rfactor}, {"par", step_par},     {"unroll", step_unroll}, {"vec", step_vec},
     {"inplace", step_inplace},
 };
 
@@ -37,9 +37,9 @@ static bool step_apply(Kernel *k, Lexer *l, Diag *d) {
     }
     const char *near = l->kind == TOK_NAME ? text_nearest(l->text, names, COUNT_OF(names)) : NULL;
     if (near) return diag_fail(d, DIAG_SPEC, "no such step; did you mean %s?", near);
-    return diag_fail(
-        d, DIAG_SPEC,
-        "no such step (the steps are split fuse drop order compute stage clip prefetch rfactor par unroll vec inplace)");
+    return diag_fail(d, DIAG_SPEC,
+                     "no such step (the steps are split fuse drop order compute stage clip prefetch rfactor par unroll "
+                     "vec inplace)");
 }
 
 /* The text of one step, up to the ';', without the blanks around it. */

@@ -135,7 +135,7 @@ bool loops_independent(const Kernel *k, const Stmt *body, const int *vars, int n
 typedef struct Walk {
     const Kernel *k;
     bool *var_live, *var_seen, *buf_live, *buf_seen;
-    bool *buf_set; /* a register or scratch buffer that some statement before has set */
+    bool *buf_set;                 /* a register or scratch buffer that some statement before has set */
     const Guard *guard[MAX_LOOPS]; /* conditions of the loops around */
     int n_guard;
     Diag *d;
