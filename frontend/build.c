@@ -45,8 +45,11 @@ void *model_buffer(const LunetteModel *m, int buf, const void *const *inputs, vo
 
 static void bind_args(LunetteModel *m) {
     m->args = ARENA_ARRAY(m->arena, void **, m->plan->n_step);
+    m->cut = ARENA_ARRAY(m->arena, int64_t *, m->plan->n_step);
     for (int s = 0; s < m->plan->n_step; s++) {
         const PlanStep *step = &m->plan->step[s];
+        m->cut[s] = ARENA_ARRAY(m->arena, int64_t, pool_threads(m->pool) + 1);
+        kernel_cut(m->kernel[s].kernel, pool_threads(m->pool), m->cut[s]);
         m->args[s] = ARENA_ARRAY(m->arena, void *, step->n_arg);
         for (int i = 0; i < step->n_arg; i++) m->args[s][i] = model_buffer(m, step->buf[i], NULL, NULL);
     }
@@ -121,7 +124,7 @@ static void step_tasks(void *ctx, int64_t begin, int64_t end, int thread) {
 
 void model_run_step(LunetteModel *m, int step, void *const *args) {
     StepCall call = {m->fn[step], args, code_args(m->code, step), &m->scratch};
-    pool_run(m->pool, step_tasks, &call, m->plan->kernel[m->plan->step[step].kernel].tasks);
+    pool_run_cut(m->pool, step_tasks, &call, m->cut[step]);
 }
 
 void model_run(LunetteModel *m, const void *const *inputs, void *const *outputs) {

@@ -59,6 +59,7 @@ struct LunetteModel {
     char *memory; /* the arena of the plan */
     size_t memory_size;
     Scratch scratch;
+    int64_t **cut; /* [n_step][threads + 1]: the tasks of each thread */
     void ***args; /* [n_step][n_arg]: parameters; inputs and outputs are put in by each run */
 };
 

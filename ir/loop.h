@@ -240,6 +240,8 @@ int64_t kernel_scratch(const Kernel *k, int64_t *at);
 /* par loops of one top-level statement, outermost first: their vars; returns how many. */
 int nest_par_vars(const Stmt *nest, int vars[MAX_AXES]);
 int64_t nest_tasks(const Kernel *k, const Stmt *nest);
+/* The tasks in so many parts of about the same work (iterations of stores): part i is cut[i] … cut[i + 1]−1, cut[0] is 0. */
+void kernel_cut(const Kernel *k, int parts, int64_t *cut);
 
 /* ---- steps: step.c and one file a step ------------------------------------------------------- */
 

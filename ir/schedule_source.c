@@ -86,6 +86,28 @@ static bool weights_fit(const Choice *c) {
     return w <= (double)c->t->l2_bytes / 2;
 }
 
+/* How often a strip of n iterations computes each element that it reads: more than once where the windows of two strips overlap. */
+static double times_computed(const Choice *c, const Expr *x, int var, int64_t n) {
+    double times = 1;
+    for (int axis = 0; axis < c->k->buf[x->buf].type.rank; axis++) {
+        int64_t step = affine_coef(&x->sub[axis], var), lo, hi;
+        if (!step) continue;
+        affine_range(c->k, &x->sub[axis], &lo, &hi);
+        int64_t extent = choice_extent(c, var), all = hi - lo + 1, part = all - step * (extent - n);
+        times *= (double)(part * (extent / n)) / (double)all;
+    }
+    return times;
+}
+
+/* What is computed again, a few operations an element, must be little beside what is done with each. */
+static bool worth_again(const Choice *c, const Path *p, const Expr *x, int var, int64_t n) {
+    enum { OPERATIONS = 4 };
+    double work = 1;
+    for (int i = 0; i < p->n; i++) work *= (double)choice_extent(c, p->var[i]);
+    work /= (double)tile_load_bytes(c, x) / (double)dtype_bytes(DT_F32);
+    return (times_computed(c, x, var, n) - 1) * OPERATIONS <= 0.1 * work;
+}
+
 /* The strip loop for this nest, and how many of its iterations are a strip that fits a quarter of the second-level cache, so that there are
  * enough strips to share; false: none. */
 static bool cut(Choice *c, const Path *p, const Expr *x, int position, int64_t n_position, int *strip,
@@ -98,7 +120,7 @@ static bool cut(Choice *c, const Path *p, const Expr *x, int position, int64_t n
     *n_strip = divisor_below(extent, fits < most ? fits : most, var == position ? LEAST_TILES * n_position : 1);
     *strip = var;
     double strips = (double)extent / (double)*n_strip;
-    if (*n_strip > most || *n_strip > fits || !weights_fit(c) ||
+    if (*n_strip > most || *n_strip > fits || !weights_fit(c) || !worth_again(c, p, x, var, *n_strip) ||
         !tile_extents_agree(c, c->k->body, choice_name(c, var), extent))
         return false;
     text_add(&c->reason, "%scomputed with what it reads, in %.0f strips of %.0f KB", c->reason.n ? "; " : "", strips,

@@ -28,6 +28,7 @@ struct Pool {
     PoolFn fn;
     void *ctx;
     int64_t tasks;
+    const int64_t *cut; /* NULL: equal parts */
     bool stop;
     /* Written by the workers. */
     _Alignas(LINE) atomic_uint busy; /* workers not yet done; the word the caller sleeps on */
@@ -156,6 +157,7 @@ static void run_part(const Pool *p, int thread) {
     int64_t n = p->threads, share = p->tasks / n, rest = p->tasks % n;
     int64_t begin = thread * share + (thread < rest ? thread : rest);
     int64_t end = begin + share + (thread < rest);
+    if (p->cut) begin = p->cut[thread], end = p->cut[thread + 1];
     if (begin < end) p->fn(p->ctx, begin, end, thread);
 }
 
@@ -176,20 +178,29 @@ static void start_run(Pool *p) {
     if (atomic_load(&p->asleep) > 0) futex_wake(&p->go);
 }
 
-void pool_run(Pool *p, PoolFn fn, void *ctx, int64_t tasks) {
-    if (tasks <= 0) return;
-    if (p->threads == 1 || tasks == 1) {
-        fn(ctx, 0, tasks, 0);
-        return;
-    }
+static void run(Pool *p, PoolFn fn, void *ctx, int64_t tasks, const int64_t *cut) {
     leave_worker_cpu(p);
     p->fn = fn;
     p->ctx = ctx;
     p->tasks = tasks;
+    p->cut = cut;
     atomic_store(&p->busy, (unsigned)p->started);
     start_run(p);
     run_part(p, 0);
     wait_done(p);
+}
+
+void pool_run(Pool *p, PoolFn fn, void *ctx, int64_t tasks) {
+    if (tasks <= 0) return;
+    if (p->threads == 1 || tasks == 1) fn(ctx, 0, tasks, 0);
+    else run(p, fn, ctx, tasks, NULL);
+}
+
+void pool_run_cut(Pool *p, PoolFn fn, void *ctx, const int64_t *cut) {
+    int parts = 0;
+    for (int i = 0; i < p->threads; i++) parts += cut[i] < cut[i + 1];
+    if (parts == 1) fn(ctx, cut[0], cut[p->threads], 0); /* nothing to share */
+    else if (parts) run(p, fn, ctx, 0, cut);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -21,6 +21,9 @@ int pool_threads(const Pool *p);
  * contiguous parts, so memory stays with its thread. Allocates nothing. One call at a time. */
 void pool_run(Pool *p, PoolFn fn, void *ctx, int64_t tasks);
 
+/* The same with the parts given: thread i gets the tasks cut[i] … cut[i + 1]−1, of [threads + 1] ascending numbers. */
+void pool_run_cut(Pool *p, PoolFn fn, void *ctx, const int64_t *cut);
+
 /* CPUs this process may use. */
 int pool_cpus(void);
 

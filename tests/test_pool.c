@@ -48,6 +48,26 @@ static void test_tasks(void **state) {
     }
 }
 
+/* Parts as they are given, some of them empty. */
+static void test_cut(void **state) {
+    (void)state;
+    static const int64_t cuts[][4] = {{0, 5, 6, 9}, {0, 0, 7, 7}, {0, 3, 3, 8}, {0, 0, 0, 4}, {0, 0, 0, 0}};
+    static Job j;
+    Diag d = {0};
+    Pool *p = pool_open(3, &d);
+    assert_non_null(p);
+    for (size_t c = 0; c < COUNT_OF(cuts); c++) {
+        memset(&j, 0, sizeof j);
+        pool_run_cut(p, count_tasks, &j, cuts[c]);
+        int parts = 0;
+        for (int t = 0; t < 3; t++) parts += cuts[c][t] < cuts[c][t + 1];
+        for (int64_t i = 0; i < MOST; i++) assert_int_equal(j.count[i], i < cuts[c][3]);
+        for (int t = 0; t < 3; t++)
+            for (int64_t i = cuts[c][t]; i < cuts[c][t + 1]; i++) assert_int_equal(j.thread[i], parts > 1 ? t : 0);
+    }
+    pool_close(p);
+}
+
 static void step(void *ctx, int64_t begin, int64_t end, int thread) {
     Job *j = ctx;
     (void)thread;
@@ -146,8 +166,8 @@ static void test_open(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tasks),         cmocka_unit_test(test_order), cmocka_unit_test(test_slow_worker),
-        cmocka_unit_test(test_several_pools), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_tasks),       cmocka_unit_test(test_cut),           cmocka_unit_test(test_order),
+        cmocka_unit_test(test_slow_worker), cmocka_unit_test(test_several_pools), cmocka_unit_test(test_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

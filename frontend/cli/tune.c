@@ -196,6 +196,11 @@ static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d
         return false;
     }
     const Params params = params_of(m, k->step, a);
+    int64_t **cut = ARENA_ARRAY(a, int64_t *, k->n);
+    for (int i = 0; i < k->n; i++) {
+        cut[i] = ARENA_ARRAY(a, int64_t, pool_threads(m->pool) + 1);
+        kernel_cut(k->kernel[i], pool_threads(m->pool), cut[i]);
+    }
     double start = clock_seconds();
     for (int round = 0; round < LEAST_ROUNDS || clock_seconds() - start < seconds; round++)
         for (int i = 0; i < k->n; i++) {
@@ -203,7 +208,7 @@ static bool time_candidates(Tune *t, Arena *a, Tuned *k, double seconds, Diag *d
             Call call = {code_fn(code, which), params_ready(&params, k->kernel[which]), code_args(code, which),
                          &scratch};
             double then = clock_seconds();
-            pool_run(m->pool, call_tasks, &call, kernel_tasks(k->kernel[which]));
+            pool_run_cut(m->pool, call_tasks, &call, cut[which]);
             if (round > 0) samples_add(a, &k->time[which], clock_seconds() - then);
         }
     scratch_close(&scratch);

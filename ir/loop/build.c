@@ -230,6 +230,38 @@ int64_t nest_tasks(const Kernel *k, const Stmt *nest) {
     return tasks;
 }
 
+static double list_work(const Kernel *k, const Stmt *s) {
+    double work = 0;
+    for (; s; s = s->next)
+        work += s->kind == STMT_STORE ? 1 : (s->kind == STMT_FOR ? (double)k->var[s->var].extent : 1) * list_work(k, s->body);
+    return work;
+}
+
+static double nest_work(const Kernel *k, const Stmt *nest) {
+    Stmt alone = *nest;
+    alone.next = NULL;
+    return list_work(k, &alone);
+}
+
+void kernel_cut(const Kernel *k, int parts, int64_t *cut) {
+    double all = 0, before = 0;
+    for (const Stmt *s = k->body; s; s = s->next) all += nest_work(k, s);
+    int64_t first = 0;
+    int part = 1;
+    cut[0] = 0;
+    for (const Stmt *s = k->body; s; s = s->next) {
+        double work = nest_work(k, s);
+        int64_t tasks = nest_tasks(k, s);
+        for (; part < parts && before + work >= all * part / parts; part++) {
+            double share = (all * part / parts - before) / work;
+            cut[part] = first + (int64_t)(share * (double)tasks + 0.5);
+        }
+        before += work;
+        first += tasks;
+    }
+    while (part <= parts) cut[part++] = first;
+}
+
 int64_t kernel_tasks(const Kernel *k) {
     int64_t tasks = 0;
     for (const Stmt *s = k->body; s; s = s->next) tasks += nest_tasks(k, s);
