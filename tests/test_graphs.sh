@@ -32,7 +32,7 @@ for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
 done
 # the model's schedule is legal
 for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
-    for f in up3 wide_halo residues; do
+    for f in up3 wide_halo residues sources; do
         "$lunette" dump "$dir/$f.lua" -d s --cpu $cpu | grep -E 'as lowered, for|was refused' && failed=1
     done
 done

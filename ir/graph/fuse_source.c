@@ -6,15 +6,18 @@
 
 #include <string.h>
 
-static bool has_schedule(const Group *g) {
+static const char *given_schedule(const Group *g) {
     for (int i = 0; i < group_size(g); i++)
-        if (group_node(g, i)->schedule) return true;
-    return false;
+        if (group_node(g, i)->schedule) return group_node(g, i)->schedule;
+    return NULL;
 }
+
+/* Whoever writes a schedule keeps the kernel that it is for; one that says where to compute the source gets it. */
+static bool asks_for_source(const Group *g) { return given_schedule(g) && strstr(given_schedule(g), "compute t1"); }
 
 /* Nodes that compute each element from a few others. */
 static bool is_cheap(const Group *g) {
-    bool cheap = g->n_source == 0;
+    bool cheap = true;
     for (int i = 0; i < group_size(g); i++) {
         const Node *n = group_node(g, i);
         cheap &= n->op == OP_RELAYOUT || n->op == OP_SCALESHIFT || n->op == OP_PRELU ||
@@ -34,21 +37,23 @@ static bool reads_once(const Node *n) {
 
 /* Only its anchor's first input may be computed by a source. */
 static bool can_have_source(const Group *g) {
-    return g->n_source == 0 && (g->anchor->op == OP_CONV || reads_once(g->anchor)) && !has_schedule(g);
+    bool may = g->anchor->op == OP_CONV || reads_once(g->anchor);
+    return g->n_source == 0 && g->anchor->n_in > 0 && (asks_for_source(g) || (may && !given_schedule(g)));
 }
 
 static bool can_be_source(const Graph *g, const Group *group, const Group *user) {
     const Node *n = group_result(group);
-    bool suits = user->anchor->op == OP_CONV ? is_cheap(group) : group->n_source == 0 && group->anchor->op == OP_CONV;
-    return suits && n->type.dtype == DT_F32 && !n->home && !graph_is_placed(n) && graph_count_uses(g, n) == 1 &&
-           !has_schedule(group);
+    bool suits = user->anchor->op == OP_CONV ? is_cheap(group) : group->anchor->op == OP_CONV;
+    return (suits || asks_for_source(user)) && group->n_source == 0 && n->type.dtype == DT_F32 && !n->home &&
+           !graph_is_placed(n) && graph_count_uses(g, n) == 1 && !given_schedule(group);
 }
 
-/* The kernel of both, if its schedule computes the source in strips. */
+/* The kernel of both can be made, and its schedule computes the source in strips. */
 static bool pays(Graph *g, const PassContext *c, const Group *both) {
     Lowered out;
     Diag why = {0};
     if (!lower_group(g->arena, both, &out, &why)) return false;
+    if (asks_for_source(both)) return true;
     Schedule s = schedule_choose(g->arena, out.kernel, c->target);
     return strstr(s.steps, "compute") && kernel_schedule(out.kernel, s.steps, NULL, &why);
 }
