@@ -72,9 +72,17 @@ static double product_weights(const Choice *c, const Path *p) {
     return (double)tile_load_bytes(c, e->arg[e->arg[0] == x]);
 }
 
+/* Of all sources, whole. */
+static double scratch_bytes(const Choice *c) {
+    double bytes = 0;
+    for (const Stmt *s = c->k->body; is_scratch(c->k, s); s = behind(s)) bytes += (double)type_bytes(&c->k->buf[s->buf].type);
+    return bytes;
+}
+
 /* All weights pass for each strip: they must stay in the second-level cache beside it. Measured on Zen 3 (512 KB), medians against
- * two kernels, a 3×3 convolution and a 2×2 pool: 37 KB of weights 0.95, 147 KB 0.98, 590 KB 1.0 to 1.1. */
-static bool weights_fit(const Choice *c) {
+ * two kernels, a 3×3 convolution and a 2×2 pool: 37 KB of weights 0.95, 147 KB 0.98, 590 KB 1.0 to 1.1. Of a chain of sources
+ * more would be written and read again. */
+static bool weights_fit(const Choice *c, double strips) {
     double w = 0;
     for (const Stmt *s = c->k->body; s; s = is_scratch(c->k, s) ? behind(s) : NULL) {
         Path path = {0}, best = {0};
@@ -83,7 +91,7 @@ static bool weights_fit(const Choice *c) {
         choice_find_reduction(&first, &path, &best);
         w += product_weights(c, &best);
     }
-    return w <= (double)c->t->l2_bytes / 2;
+    return w <= (double)c->t->l2_bytes / 2 || (c->sources > 1 && w * strips <= 3 * scratch_bytes(c));
 }
 
 /* How often a strip of n iterations computes each element that it reads: more than once where the windows of two strips overlap. */
@@ -115,12 +123,12 @@ static bool cut(Choice *c, const Path *p, const Expr *x, int position, int64_t n
     int var = x ? position_loop(c, p, x) : -1;
     if (var < 0) return false;
     int64_t extent = choice_extent(c, var), most = extent / LEAST_STRIPS, images = choice_extent(c, p->var[0]);
-    double bytes = (double)tile_load_bytes(c, x) / (double)images;
-    int64_t fits = (int64_t)((double)extent * (double)c->t->l2_bytes / 4 / bytes);
+    double bytes = scratch_bytes(c) / (double)images;
+    int64_t fits = (int64_t)((double)extent * (double)c->t->l2_bytes / (c->sources > 1 ? 2 : 4) / bytes);
     *n_strip = divisor_below(extent, fits < most ? fits : most, var == position ? LEAST_TILES * n_position : 1);
     *strip = var;
     double strips = (double)extent / (double)*n_strip;
-    if (*n_strip > most || *n_strip > fits || !weights_fit(c) || !worth_again(c, p, x, var, *n_strip) ||
+    if (*n_strip > most || *n_strip > fits || !weights_fit(c, strips) || !worth_again(c, p, x, var, *n_strip) ||
         !tile_extents_agree(c, c->k->body, choice_name(c, var), extent))
         return false;
     text_add(&c->reason, "%scomputed with what it reads, in %.0f strips of %.0f KB", c->reason.n ? "; " : "", strips,
@@ -132,14 +140,21 @@ bool source_strips(Choice *c, const Path *p, TileChoice *t) {
     return cut(c, p, scratch_load(c, p->store->value), t->position, t->n_position, &t->strip, &t->n_strip);
 }
 
-/* A result that is only copied or computed element by element. */
+/* The first load of a scratch buffer in the nest. */
+static const Expr *nest_scratch_load(const Choice *c, const Stmt *s) {
+    const Expr *x = s->kind == STMT_STORE ? scratch_load(c, s->value) : NULL;
+    for (const Stmt *b = s->body; b && !x; b = b->next) x = nest_scratch_load(c, b);
+    return x;
+}
+
+/* A result that is copied, or computed element by element, or tile by tile (then the strip loop comes first in the nest). */
 void source_sweep(Choice *c) {
     Path p = {0};
     const Stmt *s = c->nests;
     for (; s->kind == STMT_FOR && !s->body->next && p.n < MAX_PATH; s = s->body) p.var[p.n++] = s->var;
     int strip;
     int64_t n;
-    if (s->kind != STMT_STORE || p.n < 2 || !cut(c, &p, scratch_load(c, s->value), -1, 1, &strip, &n)) return;
+    if (p.n < 2 || !cut(c, &p, nest_scratch_load(c, c->nests), -1, 1, &strip, &n)) return;
     const char *name = choice_name(c, strip);
     choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)n, name, name);
     Text order = {.arena = c->a};
@@ -147,7 +162,7 @@ void source_sweep(Choice *c) {
         if (i == 1) text_add(&order, " %s_s", name);
         text_add(&order, " %s%s", choice_name(c, p.var[i]), p.var[i] == strip ? "_r" : "");
     }
-    choice_step(c, "order%s", text_get(&order));
+    if (s->kind == STMT_STORE) choice_step(c, "order%s", text_get(&order));
     if (!source_steps(c, arena_printf(c->a, "%s_s", name))) return;
     choose_vectors(c, c->k->body->next);
     choose_vectors(c, c->nests);

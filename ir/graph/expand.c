@@ -2,6 +2,7 @@
  *
  *   y: conv(x, w, b) pad=… pad_mode=reflect       y: conv(pad(x) mode=reflect, w, b)            no padding of its own
  *   y: conv(x, w, b) kernel=k algorithm=im2col →  y: conv(im2col(x), kernelrows(w), b) kernel=1
+ *   y: conv(x, w, b) algorithm=winograd        →  y: winooutput(winoproduct(winoinput(x), winoweight(w)), b)
  *   y: pad(x) of many axes by elements of x    →  y: pad(pad(x)), a few axes each
  *   y: convtranspose(x, w, b)                  →  y: convtranspose(x, turnweight(w), b)         out before in, as conv has it
  *
@@ -11,6 +12,7 @@
 
 #include "ir/ops/im2col.h"
 #include "ir/ops/pad.h"
+#include "ir/ops/winograd.h"
 
 /* Inserted before `user`, named after it. */
 static Node *insert(Graph *g, Node *user, Op op, const char *suffix, Node *x, const AttrAny *attr) {
@@ -57,13 +59,39 @@ static void expand_im2col(Graph *g, Node *n) {
     c->flip = 0;
 }
 
+static void expand_winograd(Graph *g, Node *n, const Dims *tile) {
+    CONV_attr c = n->attr.CONV;
+    AttrAny attr;
+    attr_defaults(OP_WINOINPUT, &attr);
+    attr.WINOINPUT.tile = *tile;
+    attr.WINOINPUT.kernel = c.kernel;
+    attr.WINOINPUT.pad = c.pad;
+    Node *in[2] = {insert(g, n, OP_WINOINPUT, "tiles", n->in[0], &attr)};
+    attr_defaults(OP_WINOWEIGHT, &attr);
+    attr.WINOWEIGHT.tile = *tile;
+    in[1] = insert(g, n, OP_WINOWEIGHT, "tileweight", n->in[1], &attr);
+    attr_defaults(OP_WINOPRODUCT, &attr);
+    n->in[0] = graph_insert(g, n, OP_WINOPRODUCT, arena_printf(g->arena, "%s.products", n->name), in, 2, &attr);
+    if (n->n_in > 2) n->in[1] = n->in[2];
+    n->n_in--;
+    n->op = OP_WINOOUTPUT;
+    attr_defaults(OP_WINOOUTPUT, &n->attr);
+    n->attr.WINOOUTPUT.tile = *tile;
+    n->attr.WINOOUTPUT.kernel = c.kernel;
+    n->attr.WINOOUTPUT.out.n = tile->n;
+    for (int i = 0; i < tile->n; i++) n->attr.WINOOUTPUT.out.v[i] = n->type.axis[2 + i].extent;
+}
+
 static void expand_conv(Graph *g, Node *n) {
     CONV_attr *c = &n->attr.CONV;
     if (c->pad_mode != PAD_ZERO) pad_before(g, n, &c->pad, (PadMode)c->pad_mode, c->pad_value);
     c->pad_mode = PAD_ZERO;
     c->pad_value = 0;
     if (c->algorithm == CONV_IM2COL) expand_im2col(g, n);
+    Dims tile;
+    bool winograd = c->algorithm == CONV_WINOGRAD && wino_fits(n, &tile);
     c->algorithm = 0;
+    if (winograd) expand_winograd(g, n, &tile);
 }
 
 /* maxpool has "ignore" before the modes. */

@@ -58,11 +58,35 @@ static bool pays(Graph *g, const PassContext *c, const Group *both) {
     return strstr(s.steps, "compute") && kernel_schedule(out.kernel, s.steps, NULL, &why);
 }
 
+/* The group before `before` whose result is this; −1: none, or it is gone. */
+static int group_of(const GroupList *all, const bool *gone, const Node *result, int before) {
+    for (int i = before - 1; i >= 0; i--)
+        if (!gone[i] && group_result(&all->v[i]) == result) return i;
+    return -1;
+}
+
+/* Winograd's three: tiles, their products, the outputs. */
+static bool fuse_winograd(Graph *g, const PassContext *c, bool *gone, int output) {
+    const GroupList *all = &c->groups;
+    Group both = all->v[output];
+    int product = group_of(all, gone, both.anchor->in[0], output);
+    int input = product < 0 ? -1 : group_of(all, gone, all->v[product].anchor->in[0], product);
+    if (input < 0 || given_schedule(&both)) return false;
+    both.source = ARENA_ARRAY(g->arena, const Group *, 2);
+    both.source[both.n_source++] = arena_copy(g->arena, &all->v[input], sizeof both);
+    both.source[both.n_source++] = arena_copy(g->arena, &all->v[product], sizeof both);
+    if (!pays(g, c, &both)) return false;
+    all->v[output] = both;
+    gone[input] = gone[product] = true;
+    return true;
+}
+
 void fuse_sources(Graph *g, PassContext *c) {
     GroupList *all = &c->groups;
     bool *gone = ARENA_ARRAY(g->arena, bool, all->n);
     for (int i = 0; i < all->n; i++) {
         Group *group = &all->v[i];
+        if (group->anchor->op == OP_WINOOUTPUT && fuse_winograd(g, c, gone, i)) continue;
         for (int j = 0; j < i && can_have_source(group); j++) {
             if (gone[j] || group_result(&all->v[j]) != group->anchor->in[0] || !can_be_source(g, &all->v[j], group))
                 continue;

@@ -12,6 +12,7 @@
 
 #include "ir/ops/convtranspose.h"
 #include "ir/ops/move.h"
+#include "ir/ops/winograd.h"
 
 #include <math.h>
 #include <string.h>
@@ -132,6 +133,13 @@ static bool halo_needed(const Node *n, Halo *h) {
         bool some = false;
         convtranspose_reach(n, h->lo, h->hi);
         h->n = n->attr.CONVTRANSPOSE.kernel.n;
+        for (int i = 0; i < h->n; i++) some |= h->lo[i] || h->hi[i];
+        return some;
+    }
+    if (n->op == OP_WINOINPUT) {
+        bool some = false;
+        wino_reach(n, h->lo, h->hi);
+        h->n = n->attr.WINOINPUT.tile.n;
         for (int i = 0; i < h->n; i++) some |= h->lo[i] || h->hi[i];
         return some;
     }
@@ -343,6 +351,40 @@ static void pack_weight(Graph *g, Node *n, int lanes) {
     if (!type_equal(&t, &w->type)) n->in[1] = insert_relayout(g, n, w, "packed", &t);
 }
 
+/* Tiles and what they are multiplied by: each place of a tile is a matrix of its own, [h6 w6 n C H W c8] and [h6 w6 O C H1 W1 c8 o8]. */
+static Type tiles_outside(const Type *blocked, const Type *weight) {
+    Type t = {.dtype = blocked->dtype}, rest = {0};
+    for (int i = 0; i < blocked->rank; i++) {
+        Axis x = blocked->axis[i];
+        int at = strchr("hw", x.letter) ? type_find(weight, x.letter) : -1;
+        int32_t places = at < 0 ? 1 : weight->axis[at].extent;
+        if (places > 1) {
+            t.axis[t.rank++] = (Axis){x.letter, places, 0, 0};
+            x = (Axis){(char)(x.letter - 'a' + 'A'), x.extent / places, 0, 0};
+        }
+        rest.axis[rest.rank++] = x;
+    }
+    for (int i = 0; i < rest.rank; i++) t.axis[t.rank++] = rest.axis[i];
+    return t;
+}
+
+static void pack_tiles(Graph *g, Node *product) {
+    Node *u = product->in[1];
+    Type plain = type_plain(&u->type), t = {.dtype = plain.dtype};
+    int32_t o = (int32_t)type_block(&product->type, 'c'), c = (int32_t)type_block(&product->in[0]->type, 'c');
+    for (int i = 2; i < plain.rank; i++)
+        if (plain.axis[i].extent > 1) t.axis[t.rank++] = plain.axis[i];
+    t.axis[t.rank++] = (Axis){o > 1 ? 'O' : 'o', plain.axis[0].extent / o, 0, 0};
+    t.axis[t.rank++] = (Axis){c > 1 ? 'C' : 'c', plain.axis[1].extent / c, 0, 0};
+    for (int i = 2; i < plain.rank; i++) {
+        char letter = plain.axis[i].letter;
+        t.axis[t.rank++] = (Axis){plain.axis[i].extent > 1 ? (char)(letter - 'a' + 'A') : letter, 1, 0, 0};
+    }
+    if (c > 1) t.axis[t.rank++] = (Axis){'c', c, 0, 0};
+    if (o > 1) t.axis[t.rank++] = (Axis){'o', o, 0, 0};
+    product->in[1] = insert_relayout(g, product, u, "packed", &t);
+}
+
 /* ---- the pass ------------------------------------------------------------------------------------ */
 
 static void plain_outputs(Graph *g) {
@@ -372,12 +414,19 @@ void pass_layout(Graph *g, PassContext *c) {
         if (block[i] > 1) g->node[i]->type = type_blocked(&g->node[i]->type, block[i]);
     for (int i = 0; i < g->n_node; i++) {
         Node *n = g->node[i];
+        if (n->op != OP_WINOPRODUCT) continue;
+        n->type = tiles_outside(&n->type, &n->in[1]->type);
+        n->in[0]->type = tiles_outside(&n->in[0]->type, &n->in[1]->type);
+    }
+    for (int i = 0; i < g->n_node; i++) {
+        Node *n = g->node[i];
         Halo h;
         for (int k = 0; k < n->n_in; k++)
             if (type_block(&n->in[k]->type, 'c') > 1 && reads_plain(n, n->in[k], lanes))
                 n->in[k] = plain_copy(g, n, n->in[k]);
         if (halo_needed(n, &h) || wants_blocks(g, n, lanes)) halo_give(g, n, &h, lanes);
         if (n->op == OP_CONV || n->op == OP_CONVTRANSPOSE || n->op == OP_DENSE) pack_weight(g, n, lanes);
+        if (n->op == OP_WINOPRODUCT) pack_tiles(g, n);
         while (g->node[i] != n) i++;
     }
     agree_on_halos(g);

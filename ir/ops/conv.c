@@ -10,6 +10,7 @@
 #include "ir/ops/ops.h"
 #include "ir/ops/pad.h"
 #include "ir/ops/sums.h"
+#include "ir/ops/winograd.h"
 
 #include <string.h>
 
@@ -80,6 +81,11 @@ bool conv_shape(Node *n, Diag *d) {
     pads_resolve(&n->attr.CONV.pad, &x, &n->attr.CONV.kernel, &n->attr.CONV.stride, &n->attr.CONV.dilation);
     if (!conv_window(n, &x, &w, d) || !window_type(n, &x, n->attr.CONV.out, &w, d)) return false;
     Type matrix;
+    Dims tile;
+    if (n->attr.CONV.algorithm == CONV_WINOGRAD && !wino_fits(n, &tile))
+        return diag_fail(d, DIAG_SPEC,
+                         "Winograd's algorithm is for 1 or 2 axes, 1, 3 or 5 taps along each, stride and dilation 1, one group, and a "
+                         "weight that is known when the network is compiled");
     return pads_fit((PadMode)n->attr.CONV.pad_mode, &x, &n->attr.CONV.pad, d) &&
            (n->attr.CONV.algorithm != CONV_IM2COL || im2col_type(&matrix, &x, &n->attr.CONV.kernel, &n->type, d));
 }
@@ -232,6 +238,10 @@ void conv_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *o
     fill_channels(out->v, t.batch, channels, plane, in[2] ? in[2]->v : NULL);
     taps_sum(a, &t, in[1]->v, x->v, out->v);
     if (!out->err) return;
+    if (conv->algorithm == CONV_WINOGRAD && conv->pad_mode == PAD_ZERO) {
+        wino_bound(a, n, in, out->err);
+        return;
+    }
     SumBound b = sum_bound(a, t.n, x, in[1], in[2], channels);
     fill_channels(out->err, t.batch, channels, plane, b.start);
     taps_sum(a, &t, b.w, b.x, out->err);
