@@ -115,7 +115,8 @@ static bool sizes_fit(const LunetteModel *m, Diag *d) {
 }
 
 bool layers_load(LayersRun *r, Arena *a, const Layers *l, const LunetteOptions *with, Diag *d) {
-    LunetteOptions o = {.cpu = with->cpu, .threads = with->threads, .batch = with->batch, .no_cache = 1};
+    LunetteOptions o = {.cpu = with->cpu, .threads = with->threads, .batch = with->batch, .no_cache = 1,
+                        .accuracy = LUNETTE_ACCURACY_STRICT}; /* whole numbers stay whole */
     *r = (LayersRun){.n = l->n, .m = model_load_from(layers_read, l, &o, NULL, NULL, d)};
     if (!r->m || !sizes_fit(r->m, d) || !make_weights(r->m, d)) return false;
     make_ports(r, a);

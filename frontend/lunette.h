@@ -39,6 +39,12 @@ typedef struct LunetteError {
     char message[1000]; /* one line; "" after success */
 } LunetteError;
 
+/* How convolutions are computed. AUTO: as the model thinks best. IM2COL and WINOGRAD: where that is possible. */
+typedef enum LunetteAlgorithm { LUNETTE_AUTO = 0, LUNETTE_DIRECT, LUNETTE_IM2COL, LUNETTE_WINOGRAD } LunetteAlgorithm;
+/* DEFAULT: what is about as accurate as sums in float32: Winograd's F(2, r) and F(4, 3). STRICT: nothing beyond the bound of a direct
+ * convolution, so no Winograd that a spec does not ask for. */
+typedef enum LunetteAccuracy { LUNETTE_ACCURACY_DEFAULT = 0, LUNETTE_ACCURACY_STRICT } LunetteAccuracy;
+
 typedef struct LunetteOptions {
     const char *weights; /* a safetensors or npz file; NULL: random weights from `seed` when `random_weights`,
                               * else an error if the network has any */
@@ -61,7 +67,8 @@ typedef struct LunetteOptions {
         *cache_dir; /* compiled kernels are kept here; NULL: the default: $XDG_CACHE_HOME/lunette or ~/.cache/lunette */
     int no_cache;   /* 1: keep nothing */
     int plain;      /* 1: the nests as lowered, without schedules: slow, for comparison */
-    int im2col;     /* 1: every convolution that can be as a product with its im2col matrix: for comparison */
+    LunetteAlgorithm algorithm; /* of convolutions that do not say one */
+    LunetteAccuracy accuracy;   /* what the model may choose */
 } LunetteOptions;
 
 typedef enum LunetteType {

@@ -2,11 +2,11 @@
 #include "frontend/model.h"
 
 #include "codegen/target.h"
+#include "frontend/algorithm.h"
 #include "frontend/indices.h"
 #include "frontend/lua/schedules.h"
 #include "frontend/lua/spec.h"
 #include "frontend/onnx/onnx.h"
-#include "ir/ops/im2col.h"
 #include "ir/plan_over.h"
 
 #include <string.h>
@@ -39,17 +39,6 @@ static bool has_layouts(const Graph *g) {
     for (int i = 0; i < g->n_node; i++)
         if (!type_is_plain(&g->node[i]->type)) return true;
     return false;
-}
-
-/* Where the matrix would be too large, the algorithm stays. */
-static void choose_im2col(Graph *g) {
-    for (int i = 0; i < g->n_node; i++) {
-        Node *n = g->node[i];
-        Type matrix;
-        Diag no = {0};
-        if (n->op == OP_CONV && im2col_type(&matrix, &n->in[0]->type, &n->attr.CONV.kernel, &n->type, &no))
-            n->attr.CONV.algorithm = CONV_IM2COL;
-    }
 }
 
 static bool run_passes(LunetteModel *m, ModelTrace *trace, void *ctx, Diag *d) {
@@ -136,8 +125,9 @@ static bool schedule_kernel(LunetteModel *m, const Group *g, ModelKernel *k, Sch
                                          given->loc.line, given->name);
         return kernel_schedule(k->kernel, given->schedule, where, d);
     }
-    if (schedule_from_file(m, file, g, k)) return true;
-    choose_schedule(m, k);
+    if (!schedule_from_file(m, file, g, k)) choose_schedule(m, k);
+    const char *algorithm = algorithm_text(m->arena, g);
+    if (algorithm) k->reason = arena_printf(m->arena, "%s; %s", algorithm, k->reason);
     return true;
 }
 
@@ -195,8 +185,8 @@ static bool load_written(LunetteModel *m, ModelSource *source, const void *from,
 static bool load_stages(LunetteModel *m, ModelSource *source, const void *from, ModelTrace *trace, void *ctx, Diag *d) {
     bool known = m->options.cpu ? target_named(&m->target, m->options.cpu, d) : target_host(&m->target, d);
     if (!known || !load_written(m, source, from, d)) return false;
+    choose_algorithms(m->written, m->options.algorithm, m->options.accuracy);
     m->graph = graph_copy(m->arena, m->written);
-    if (m->options.im2col) choose_im2col(m->graph);
     bool good = run_passes(m, trace, ctx, d) && lower_all(m, d);
     if (!good && d->kind == DIAG_INTERNAL && has_layouts(m->written))
         d->kind = DIAG_UNSUPPORTED; /* the user's layouts, not ours */

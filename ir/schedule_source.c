@@ -147,26 +147,74 @@ static const Expr *nest_scratch_load(const Choice *c, const Stmt *s) {
     return x;
 }
 
-/* A result that is copied, or computed element by element, or tile by tile (then the strip loop comes first in the nest). */
+/* The loop inside it over the last axis of positions; −1: none. */
+static int inner_position(const Choice *c, const Path *p, const Expr *x, int outer) {
+    int best = -1;
+    for (int i = 1; i < p->n; i++) {
+        Path one = {.n = 2, .var = {p->var[0], p->var[i]}};
+        if (p->var[i] != outer && position_loop(c, &one, x) >= 0) best = p->var[i];
+    }
+    return best;
+}
+
+/* Tiles of an image too wide for a row of them to be a strip: parts of a row. */
+static bool cut_row(Choice *c, const Path *p, const Expr *x, int rows, int *strip, int64_t *n_strip) {
+    int var = rows < 0 ? -1 : inner_position(c, p, x, rows);
+    if (var < 0 || c->sources < 2) return false;
+    int64_t extent = choice_extent(c, var), images = choice_extent(c, p->var[0]), all = extent * choice_extent(c, rows);
+    double one = scratch_bytes(c) / (double)(images * all);
+    *strip = var;
+    *n_strip = divisor_below(extent, (int64_t)((double)c->t->l2_bytes / 2 / one), LEAST_TILES);
+    double strips = (double)(all / *n_strip);
+    if (*n_strip == extent || !weights_fit(c, strips)) return false;
+    text_add(&c->reason, "computed with what it reads, in %.0f strips of %.0f KB", strips, 1e-3 * one * (double)*n_strip);
+    return true;
+}
+
+/* Tile by tile: positions are the outer loops of the nest already, and registers in it keep the order as it is. */
+static void sweep_tiles(Choice *c, const Path *p, const Expr *x) {
+    int64_t n_rows, n = 0;
+    int rows = -1, strip = -1;
+    bool whole = cut(c, p, x, -1, 1, &rows, &n_rows);
+    if (!whole && !cut_row(c, p, x, rows, &strip, &n)) return;
+    if (!whole) n_rows = 1;
+    const char *name = choice_name(c, rows), *part = whole ? name : choice_name(c, strip);
+    choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)n_rows, name, name);
+    if (!whole) choice_step(c, "split %s %lld -> %s_s %s_r", part, (long long)n, part, part);
+    if (!source_steps(c, arena_printf(c->a, "%s_s", part))) return;
+    choose_vectors(c, c->k->body->next);
+    choose_vectors(c, c->nests);
+    choice_step(c, "par %s %s_s", choice_name(c, p->var[0]), name);
+    if (!whole) choice_step(c, "par %s_r %s_s", name, part);
+}
+
+/* A result that is copied, or computed element by element. */
+static void sweep_elements(Choice *c, const Path *p, const Expr *x) {
+    int strip;
+    int64_t n;
+    if (!cut(c, p, x, -1, 1, &strip, &n)) return;
+    const char *name = choice_name(c, strip);
+    choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)n, name, name);
+    Text order = {.arena = c->a};
+    for (int i = 0; i < p->n; i++) {
+        if (i == 1) text_add(&order, " %s_s", name);
+        text_add(&order, " %s%s", choice_name(c, p->var[i]), p->var[i] == strip ? "_r" : "");
+    }
+    choice_step(c, "order%s", text_get(&order));
+    if (!source_steps(c, arena_printf(c->a, "%s_s", name))) return;
+    choose_vectors(c, c->k->body->next);
+    choose_vectors(c, c->nests);
+    choice_step(c, "par %s %s_s", choice_name(c, p->var[0]), name);
+}
+
 void source_sweep(Choice *c) {
     Path p = {0};
     const Stmt *s = c->nests;
     for (; s->kind == STMT_FOR && !s->body->next && p.n < MAX_PATH; s = s->body) p.var[p.n++] = s->var;
-    int strip;
-    int64_t n;
-    if (p.n < 2 || !cut(c, &p, nest_scratch_load(c, c->nests), -1, 1, &strip, &n)) return;
-    const char *name = choice_name(c, strip);
-    choice_step(c, "split %s %lld -> %s_s %s_r", name, (long long)n, name, name);
-    Text order = {.arena = c->a};
-    for (int i = 0; i < p.n; i++) {
-        if (i == 1) text_add(&order, " %s_s", name);
-        text_add(&order, " %s%s", choice_name(c, p.var[i]), p.var[i] == strip ? "_r" : "");
-    }
-    if (s->kind == STMT_STORE) choice_step(c, "order%s", text_get(&order));
-    if (!source_steps(c, arena_printf(c->a, "%s_s", name))) return;
-    choose_vectors(c, c->k->body->next);
-    choose_vectors(c, c->nests);
-    choice_step(c, "par %s %s_s", choice_name(c, p.var[0]), name);
+    const Expr *x = nest_scratch_load(c, c->nests);
+    if (p.n < 2 || !x) return;
+    if (s->kind == STMT_STORE) sweep_elements(c, &p, x);
+    else sweep_tiles(c, &p, x);
 }
 
 /* ---- the sources in a strip ---------------------------------------------------------------------------------- */
@@ -197,7 +245,9 @@ static void fetch_blocks(Choice *c, const Choice *inner) {
         runs = lanes;
         lanes = s;
     }
-    if (s->kind != STMT_STORE || !blocks || !runs || blocks == runs) return;
+    bool tiles = s->kind == STMT_ALLOC; /* each run is one tile then */
+    if (tiles) runs = lanes;
+    if ((s->kind != STMT_STORE && !tiles) || !blocks || !runs || blocks == runs) return;
     AccessList list = {0};
     Stmt alone = *s;
     alone.next = NULL;
@@ -206,10 +256,11 @@ static void fetch_blocks(Choice *c, const Choice *inner) {
         const Buf *b = &inner->k->buf[list.v[i].buf];
         Affine at = affine_linear(c->a, &b->type, list.v[i].sub);
         if (b->kind != BUF_IN || !affine_coef(&at, blocks->var) || !affine_coef(&at, runs->var)) continue;
-        if (affine_coef(&at, lanes->var) != 1) continue; /* a line a lane */
+        if (!tiles && affine_coef(&at, lanes->var) != 1) continue; /* a line a lane */
         const char *step = arena_printf(c->a, "prefetch %s at %s in %s", b->name, choice_name(inner, blocks->var),
                                         choice_name(inner, runs->var));
         if (scheduled(c, step)) choice_step(c, "%s", step);
+        if (tiles) return; /* the others are of the same tile */
     }
 }
 

@@ -13,7 +13,7 @@ static const char *const specs[] = {"specs/lenet5.lua", "specs/smallcnn.lua"};
 
 static LunetteModel *model_make(const char *spec, bool exact) {
     Diag d = {0};
-    LunetteOptions o = {.random_weights = 1, .seed = 5, .no_cache = 1};
+    LunetteOptions o = {.random_weights = 1, .seed = 5, .no_cache = 1, .accuracy = LUNETTE_ACCURACY_STRICT};
     LunetteModel *m = model_load(spec, &o, NULL, NULL, &d);
     bool good = m && (exact ? check_exact_weights(m, 5, &d) : model_weights(m, &d)) && model_build(m, &d);
     if (!good) fail_msg("%s: %s", spec, d.text);

@@ -44,7 +44,7 @@ bool beside_open(Bench *b, Arena *a, Diag *d) {
     Beside *other = &b->beside;
     LunetteOptions o = b->o.model;
     o.plain = b->against == AGAINST_PLAIN;
-    o.im2col = b->against == AGAINST_IM2COL;
+    if (b->against == AGAINST_IM2COL) o.algorithm = LUNETTE_IM2COL;
     progress_begin("compiling what is compared", 0);
     other->model = bench_model(b, &o, d);
     progress_end();

@@ -68,6 +68,7 @@ static bool options_fit(const CheckCommand *c, Diag *d) {
 static bool open_model(CheckCommand *c, Diag *d) {
     LunetteOptions *o = &c->o.model;
     o->random_weights = !o->weights;
+    if (c->check.exact) o->accuracy = LUNETTE_ACCURACY_STRICT; /* what the model chooses keeps whole numbers whole */
     progress_begin("compiling", 0);
     c->model = model_load(c->o.arg, o, NULL, NULL, d);
     bool good = c->model && (c->check.exact ? check_exact_weights(c->model, o->seed, d) : model_weights(c->model, d)) &&

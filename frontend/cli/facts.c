@@ -15,6 +15,7 @@ static int64_t product_terms(const Node *n) {
 
 int64_t node_macs(const Node *n) {
     if (product_terms(n)) return type_elements(&n->type) * product_terms(n);
+    if (n->op == OP_WINOPRODUCT) return type_elements(&n->type) * type_extent(&n->in[0]->type, 'c');
     if (n->op != OP_CONV && n->op != OP_CONVTRANSPOSE && n->op != OP_DENSE) return 0;
     const Type *w = &n->in[1]->type;
     if (n->op == OP_CONVTRANSPOSE) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SCHEDULES, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_JSON, KEY_HELP };
+enum { KEY_BATCH = 0x400, KEY_SET, KEY_SHAPE, KEY_CONST, KEY_CPU, KEY_SCHEDULES, KEY_SEED, KEY_CACHE_DIR, KEY_NO_CACHE, KEY_ALGORITHM, KEY_ACCURACY, KEY_JSON, KEY_HELP };
 enum { MAX_BATCH = 65536, MAX_OPTIONS = 40 };
 
 typedef struct SharedOption {
@@ -28,6 +28,10 @@ static const SharedOption shared[] = {
       "be repeated",
       0}},
     {CLI_CPU, {"cpu", KEY_CPU, "NAME", 0, "Compiles for this CPU, by LLVM's name (default: this machine)", 0}},
+    {CLI_CPU, {"algorithm", KEY_ALGORITHM, "NAME", 0,
+      "How convolutions are computed that do not say it: auto (default), direct, im2col, winograd", 0}},
+    {CLI_CPU, {"accuracy", KEY_ACCURACY, "NAME", 0,
+      "default, or strict: nothing that exceeds the error bound of a direct convolution", 0}},
     {CLI_CPU, {"schedules", KEY_SCHEDULES, "FILE", 0, "Schedules by layer, as `lunette tune` writes them", 0}},
     {CLI_BUILD, {"threads", 't', "N", 0, "Threads, 1 to 256 (default 1)", 0}},
     {CLI_BUILD,
@@ -68,7 +72,22 @@ bool cli_real(const char *text, const char *what, double lo, double hi, double *
     return diag_fail(d, DIAG_USAGE, "%s wants a number from %g to %g, not '%.100s'", what, lo, hi, text);
 }
 
+/* The place of the value among the words. */
+static bool cli_word(const char *value, const char *what, const char *const *words, size_t n, int *out, Diag *d) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *out = (int)i;
+            return true;
+        }
+    char list[128] = "";
+    for (size_t i = 0; i < n; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    return diag_fail(d, DIAG_USAGE, "%s wants %s, not '%.100s'", what, list, value);
+}
+
 static bool shared_option(int key, const char *value, CliOptions *o) {
+    static const char *const algorithms[] = {"auto", "direct", "im2col", "winograd"}, *const accuracies[] = {"default", "strict"};
+    int word;
     uint64_t v = 0;
     switch (key) {
     case 'w': o->model.weights = value; return true;
@@ -101,6 +120,14 @@ static bool shared_option(int key, const char *value, CliOptions *o) {
         o->constant[o->model.n_constant++] = value;
         return true;
     case KEY_CPU: o->model.cpu = value; return true;
+    case KEY_ALGORITHM:
+        if (!cli_word(value, "--algorithm", algorithms, COUNT_OF(algorithms), &word, &o->diag)) return false;
+        o->model.algorithm = (LunetteAlgorithm)word;
+        return true;
+    case KEY_ACCURACY:
+        if (!cli_word(value, "--accuracy", accuracies, COUNT_OF(accuracies), &word, &o->diag)) return false;
+        o->model.accuracy = (LunetteAccuracy)word;
+        return true;
     case KEY_SCHEDULES: o->model.schedules = value; return true;
     case KEY_CACHE_DIR: o->model.cache_dir = value; return true;
     case KEY_NO_CACHE: o->model.no_cache = 1; return true;

@@ -238,8 +238,8 @@ void conv_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTensor *o
     fill_channels(out->v, t.batch, channels, plane, in[2] ? in[2]->v : NULL);
     taps_sum(a, &t, in[1]->v, x->v, out->v);
     if (!out->err) return;
-    if (conv->algorithm == CONV_WINOGRAD && conv->pad_mode == PAD_ZERO) {
-        wino_bound(a, n, in, out->err);
+    if (conv->algorithm == CONV_WINOGRAD) {
+        wino_bound(a, n, &pad, (const RefTensor *[]){x, in[1], in[2]}, out->err);
         return;
     }
     SumBound b = sum_bound(a, t.n, x, in[1], in[2], channels);

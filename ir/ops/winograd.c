@@ -48,22 +48,62 @@ bool wino_axis(WinoAxis *w, int m, int r) {
     return true;
 }
 
-bool wino_fits(const Node *n, Dims *tile) {
-    const CONV_attr *c = &n->attr.CONV;
+/* Cycles of a core with two units of 8 lanes, which get 8 bytes of weights from memory in each. */
+enum { MACS = 16, WEIGHT_BYTES = 8, TRANSFORM = 100 }; /* of a tile of 6×6 and 8 channels, measured on Zen 3 */
+
+static double layer_cost(double macs, double weights) { return macs / MACS * 1.05 + 4 * weights / WEIGHT_BYTES; }
+
+static double conv_size(const Node *n, double *positions) {
+    *positions = 1; /* of one image: so that any batch is computed alike */
+    for (int i = 2; i < n->type.rank; i++) *positions *= n->type.axis[i].extent;
+    return (double)n->attr.CONV.out * n->in[0]->type.axis[1].extent;
+}
+
+static double tile_cost(const Node *n, const Dims *tile) {
+    double positions, channels = conv_size(n, &positions), places = 1, tiles = 1;
+    for (int i = 0; i < tile->n; i++) {
+        places *= tile->v[i] + n->attr.CONV.kernel.v[i] - 1;
+        tiles *= (n->type.axis[2 + i].extent + tile->v[i] - 1) / tile->v[i];
+    }
+    double planes = (double)(n->attr.CONV.out + n->in[0]->type.axis[1].extent) / 8;
+    return layer_cost(tiles * places * channels, places * channels) + tiles * planes * TRANSFORM * places / (WINO_MOST * WINO_MOST);
+}
+
+static bool axes_fit(const Node *n, const Dims *tile) {
     WinoAxis w;
     bool any = false;
-    *tile = (Dims){.n = c->kernel.n};
-    if (n->op != OP_CONV || c->groups != 1 || c->flip || c->kernel.n > 2 || !n->in[1]->constant) return false;
-    Axis out[MAX_SPATIAL];
-    type_spatial(&n->type, out);
-    for (int i = 0; i < c->kernel.n; i++) {
-        int r = c->kernel.v[i];
-        if (c->stride.v[i] != 1 || c->dilation.v[i] != 1) return false;
-        tile->v[i] = r == 1 ? 1 : r == 5 || out[i].extent <= 2 ? 2 : 4;
-        if (!wino_axis(&w, tile->v[i], r)) return false;
-        any |= r > 1;
+    for (int i = 0; i < tile->n; i++) {
+        if (!wino_axis(&w, tile->v[i], n->attr.CONV.kernel.v[i])) return false;
+        any |= n->attr.CONV.kernel.v[i] > 1;
     }
     return any;
+}
+
+bool wino_fits(const Node *n, Dims *tile) {
+    const CONV_attr *c = &n->attr.CONV;
+    double least = INFINITY;
+    if (n->op != OP_CONV || c->groups != 1 || c->flip || c->kernel.n > 2 || !n->in[1]->constant) return false;
+    for (int i = 0; i < c->kernel.n; i++)
+        if (c->stride.v[i] != 1 || c->dilation.v[i] != 1) return false;
+    for (int m = 2; m <= 4; m += 2) { /* the same along all axes that are transformed */
+        Dims one = {.n = c->kernel.n};
+        for (int i = 0; i < one.n; i++) one.v[i] = c->kernel.v[i] == 1 ? 1 : m;
+        if (!axes_fit(n, &one) || tile_cost(n, &one) >= least) continue;
+        least = tile_cost(n, &one);
+        *tile = one;
+    }
+    return least < (double)INFINITY;
+}
+
+bool wino_pays(const Node *n) {
+    enum { LEAST_CHANNELS = 16 };
+    Dims tile;
+    double positions, channels, taps = 1;
+    if (!wino_fits(n, &tile)) return false;
+    if (n->attr.CONV.out < LEAST_CHANNELS || n->in[0]->type.axis[1].extent < LEAST_CHANNELS) return false;
+    channels = conv_size(n, &positions);
+    for (int i = 0; i < tile.n; i++) taps *= n->attr.CONV.kernel.v[i];
+    return tile_cost(n, &tile) <= 0.8 * layer_cost(positions * channels * taps, taps * channels);
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
@@ -312,7 +352,7 @@ static RefTensor tensor_new(Arena *a, const Type *type) {
 }
 
 /* The four ops on nodes that are in no graph. */
-void wino_bound(Arena *a, const Node *conv, const RefTensor *const *in, double *err) {
+void wino_bound(Arena *a, const Node *conv, const Pads *pad, const RefTensor *const *in, double *err) {
     const CONV_attr *c = &conv->attr.CONV;
     Dims tile;
     wino_fits(conv, &tile);
@@ -321,7 +361,7 @@ void wino_bound(Arena *a, const Node *conv, const RefTensor *const *in, double *
     Node input = {.op = OP_WINOINPUT, .n_in = 1, .in = (Node *[]){&x}};
     input.attr.WINOINPUT.tile = tile;
     input.attr.WINOINPUT.kernel = c->kernel;
-    input.attr.WINOINPUT.pad = c->pad;
+    input.attr.WINOINPUT.pad = *pad;
     Node weight = {.op = OP_WINOWEIGHT, .n_in = 1, .in = (Node *[]){&w}};
     weight.attr.WINOWEIGHT.tile = tile;
     Node product = {.op = OP_WINOPRODUCT, .n_in = 2, .in = (Node *[]){&input, &weight}};

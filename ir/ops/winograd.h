@@ -24,10 +24,14 @@ typedef struct WinoAxis {
 bool wino_axis(WinoAxis *w, int m, int r);
 
 /* Whether a convolution can be computed so: stride and dilation 1, one group, 1 or 2 axes, taps that F(m, r) is known for. `tile` gets
- * the outputs of a tile along each axis: 4 for 3 taps, 2 for 5 (and for 3 where that axis has no more than 2 outputs). */
+ * the outputs of a tile along each axis, 2 or 4: what costs least. */
 bool wino_fits(const Node *conv, Dims *tile);
-/* The bound of what this convolution may be off by when it is computed so, from in[0 … 2] (x, weight, bias or NULL), into err. */
-void wino_bound(Arena *a, const Node *conv, const RefTensor *const *in, double *err);
+/* Whether it is worth it: at most 0.8 of the cost of a direct convolution, by a model of multiply-adds, transforms and weights from
+ * memory. The same for any target and number of threads. */
+bool wino_pays(const Node *conv);
+/* The bound of what this convolution may be off by when it is computed so, from in[0 … 2] (x with what else
+ * than zeros stands in its padding, weight, bias or NULL) and the padding that is left, into err. */
+void wino_bound(Arena *a, const Node *conv, const Pads *pad, const RefTensor *const *in, double *err);
 
 /* What winoinput reads around x: elements before and after each spatial axis. */
 void wino_reach(const Node *winoinput, int32_t lo[MAX_SPATIAL], int32_t hi[MAX_SPATIAL]);

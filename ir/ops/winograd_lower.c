@@ -76,21 +76,36 @@ typedef struct Tiles {
 static Affine times(Lower *l, Affine x, int64_t by) { return affine_scale(l->a, x, by); }
 static Affine plus(Lower *l, Affine x, Affine y) { return affine_add(l->a, x, y); }
 
-/* Opens the loops over images, blocks of channels and tiles. rows_first: strips of tile rows outside the channels. */
-static void tiles_open(Tiles *t, Lower *l, const Type *plain, const Dims *tile, const Dims *kernel, int64_t tiles_h, int64_t tiles_w,
-                       bool rows_first) {
+/* Loops over all digits of the channels but the last, which is the block: the lanes that are transformed together. */
+static void open_channels(Tiles *t) {
+    Lower *l = t->l;
+    Nest digits = {0};
+    int64_t cuts[MAX_CUTS];
+    int n_cuts = lower_out_blocks(l, cuts);
+    cuts[n_cuts++] = type_block(&l->group->anchor->in[0]->type, 'c');
+    bool blocked = false;
+    for (int i = 0; i < n_cuts; i++) blocked |= cuts[i] > 1;
+    t->block_at = nest_digits(l, &digits, "c", "C", t->channels, cuts, n_cuts);
+    t->block = 1;
+    if (blocked && digits.n > 0) {
+        int last = digits.var[--digits.n];
+        t->block = l->k->var[last].extent;
+        t->block_at = affine_subst(l->a, t->block_at, last, affine_const(0));
+    }
+    for (int i = 0; i < digits.n; i++) t->outer.var[t->outer.n++] = digits.var[i];
+}
+
+/* Opens the loops over images, blocks of channels and tiles; tiles_first: strips of tiles outside the channels. */
+static void tiles_open(Tiles *t, Lower *l, const Type *plain, const Dims *tile, const Dims *kernel, int64_t tiles_h,
+                       int64_t tiles_w, bool tiles_first) {
     *t = (Tiles){.l = l, .spatial = tile->n, .channels = plain->axis[1].extent};
     wino_axis(&t->h, tile->n > 1 ? tile->v[0] : 1, tile->n > 1 ? kernel->v[0] : 1);
     wino_axis(&t->w, tile->v[tile->n - 1], kernel->v[tile->n - 1]);
-    t->block = type_block(&l->group->anchor->in[0]->type, 'c');
-    int64_t cuts[MAX_CUTS], n_cuts = lower_out_blocks(l, cuts);
-    for (int i = 0; i < n_cuts; i++)
-        if (cuts[i] < t->block) t->block = cuts[i];
     t->n = nest_loop_always(l, &t->outer, "n", plain->axis[0].extent);
-    if (rows_first) t->tile_h = nest_loop(l, &t->outer, "h", tiles_h);
-    t->block_at = times(l, nest_loop(l, &t->outer, "C", t->channels / t->block), t->block);
-    if (!rows_first) t->tile_h = nest_loop(l, &t->outer, "h", tiles_h);
+    if (!tiles_first) open_channels(t);
+    t->tile_h = nest_loop(l, &t->outer, "h", tiles_h);
     t->tile_w = nest_loop(l, &t->outer, "w", tiles_w);
+    if (tiles_first) open_channels(t);
 }
 
 static Index index_at(const Tiles *t, Affine c, Affine h, Affine w) {
