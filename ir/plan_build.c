@@ -7,31 +7,10 @@
 
 /* ---- what a kernel reads and writes ------------------------------------------------------------- */
 
-enum { MAX_GUARDS = 16 };
-
-/* The conditions of the loops around a statement. */
-typedef struct Guards {
-    const Guard *v[MAX_GUARDS];
-    int n;
-} Guards;
-
-static bool find_guards(const Stmt *s, const Stmt *wanted, Guards *out) {
-    for (; s; s = s->next) {
-        int n = out->n;
-        if (s == wanted) return true;
-        if (s->kind == STMT_FOR && s->guard && n < MAX_GUARDS) out->v[out->n++] = s->guard;
-        if (find_guards(s->body, wanted, out)) return true;
-        out->n = n;
-    }
-    return false;
-}
-
 static void add_box(Arena *a, const Kernel *k, const Access *x, PlanArg *arg) {
     Box b = {{0}, {0}};
-    Guards guards = {.n = 0};
-    find_guards(k->body, x->stmt, &guards);
     for (int i = 0; i < arg->rank; i++) {
-        affine_range_if(k, &x->sub[i], guards.v, guards.n, &b.lo[i], &b.hi[i]);
+        access_range(k, x, i, &b.lo[i], &b.hi[i]);
         if (x->take && x->take[i].index) b.hi[i] += x->take[i].limit - 1;
     }
     Box *list = x->write ? arg->written : arg->read;
@@ -54,10 +33,8 @@ static bool cuts_axis(Arena *a, const Kernel *k, const Access *x, const Guard *g
 /* A store certainly writes its whole box when each axis takes every value, no loop moves two axes, and conditions only make
  * the box smaller. */
 static bool writes_box(Arena *a, const Kernel *k, const Access *x) {
-    Guards guards = {.n = 0};
-    find_guards(k->body, x->stmt, &guards);
-    for (int i = 0; i < guards.n; i++)
-        if (!cuts_axis(a, k, x, guards.v[i])) return false;
+    for (const Conditions *c = x->conditions; c; c = c->outer)
+        if (!cuts_axis(a, k, x, c->guard)) return false;
     bool *used = ARENA_ARRAY(a, bool, k->n_var);
     for (int i = 0; i < k->buf[x->buf].type.rank; i++) {
         if (affine_dense(k, &x->sub[i]) == 0) return false;

@@ -52,6 +52,7 @@ static bool has_alloc(const Stmt *s) {
 /* ---- sweeps ------------------------------------------------------------------------------------- */
 
 static bool loop_sets_contiguous(const Choice *c, const Stmt *loop) {
+    if (loop->guard) return false;
     for (const Stmt *b = loop->body; b; b = b->next)
         if (b->kind != STMT_STORE || choice_coef(c, b, loop->var) != 1) return false;
     return true;

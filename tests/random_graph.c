@@ -271,6 +271,13 @@ static Node *add_conv(Maker *m, Node *x) {
         AttrAny attr;
         random_attrs(m, OP_CONV, 2, &attr);
         random_conv(m, &x->type, &attr.CONV);
+        if (pick(m, 0, 1)) { /* Winograd's algorithm where it can be */
+            attr.CONV.algorithm = 3;
+            attr.CONV.groups = 1;
+            attr.CONV.stride = attr.CONV.dilation = (Dims){0};
+            attr.CONV.flip = 0;
+            attr.CONV.kernel = (Dims){2, {PICK_OF(m, 1, 3, 3, 5), PICK_OF(m, 1, 3, 3, 5)}};
+        }
         Node *n = graph_op_with_params(m->g, OP_CONV, NULL, (SrcLoc){"random", m->n_act}, &x, 1, &attr, NULL);
         if (n) return n;
     }

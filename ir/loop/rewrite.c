@@ -15,10 +15,11 @@ void expr_collect(Arena *a, const Expr *e, ExprList *out) {
     ARENA_PUSH(a, out->v, out->n, out->cap, e);
 }
 
-void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out) {
+static void collect(Arena *a, const Stmt *body, int buf, const Conditions *around, AccessList *out) {
     for (const Stmt *s = body; s; s = s->next) {
         if (s->kind != STMT_STORE) {
-            accesses_collect(a, s->body, buf, out);
+            bool guarded = s->kind == STMT_FOR && s->guard;
+            collect(a, s->body, buf, guarded ? arena_copy(a, &(Conditions){s->guard, around}, sizeof *around) : around, out);
             continue;
         }
         ExprList nodes = {0};
@@ -26,14 +27,23 @@ void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out) {
         for (int i = 0; i < nodes.n; i++) {
             const Expr *e = nodes.v[i];
             if (e->kind != EXPR_LOAD || (buf >= 0 && e->buf != buf)) continue;
-            Access x = {s, e->sub, e->take, e->buf, false};
+            Access x = {s, e->sub, e->take, e->buf, false, around};
             ARENA_PUSH(a, out->v, out->n, out->cap, x);
         }
         if (buf < 0 || s->buf == buf) {
-            Access x = {s, s->sub, NULL, s->buf, true};
+            Access x = {s, s->sub, NULL, s->buf, true, around};
             ARENA_PUSH(a, out->v, out->n, out->cap, x);
         }
     }
+}
+
+void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out) { collect(a, body, buf, NULL, out); }
+
+void access_range(const Kernel *k, const Access *x, int axis, int64_t *lo, int64_t *hi) {
+    const Guard *guard[16];
+    int n = 0;
+    for (const Conditions *c = x->conditions; c && n < (int)COUNT_OF(guard); c = c->outer) guard[n++] = c->guard;
+    affine_range_if(k, &x->sub[axis], guard, n, lo, hi);
 }
 
 /* Adds a term to the range of what multiples of `unit` cannot make up; unit 0: to the range in any case. */
@@ -82,8 +92,18 @@ static bool residues_apart(const Kernel *k, const Affine *x, const Affine *y, in
     return true;
 }
 
+/* By what conditions say of the ranges. */
+static bool ranges_apart(const Kernel *k, const Access *x, const Access *y, int axis) {
+    int64_t x_lo, x_hi, y_lo, y_hi;
+    if (!x->conditions && !y->conditions) return false;
+    access_range(k, x, axis, &x_lo, &x_hi);
+    access_range(k, y, axis, &y_lo, &y_hi);
+    return x_hi < y_lo || y_hi < x_lo;
+}
+
 bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y) {
     for (int i = 0; i < k->buf[x->buf].type.rank; i++) {
+        if (ranges_apart(k, x, y, i)) return true;
         const Affine *side[2] = {&x->sub[i], &y->sub[i]};
         if (axis_apart(k, side[0], side[1], 0)) return true;
         for (int s = 0; s < 2; s++)

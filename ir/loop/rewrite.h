@@ -4,6 +4,12 @@
 
 #include "ir/loop.h"
 
+/* The conditions of the loops around something, from the inside. */
+typedef struct Conditions {
+    const Guard *guard;
+    const struct Conditions *outer;
+} Conditions;
+
 /* One reference to a buffer in a nest. */
 typedef struct Access {
     const Stmt *stmt; /* the store it belongs to */
@@ -11,6 +17,7 @@ typedef struct Access {
     const TakeIndex *take; /* of an indirect load, NULL of any other access */
     int buf;
     bool write; /* the store's target; += and max= read it as well */
+    const Conditions *conditions;
 } Access;
 
 typedef struct AccessList {
@@ -28,6 +35,8 @@ void expr_collect(Arena *a, const Expr *e, ExprList *out);
 /* All accesses of a statement list in textual order, a store's reads before its write. buf < 0: of
  * every buffer. */
 void accesses_collect(Arena *a, const Stmt *body, int buf, AccessList *out);
+/* The values of a subscript, affine, in the iterations that are carried out. */
+void access_range(const Kernel *k, const Access *x, int axis, int64_t *lo, int64_t *hi);
 /* The two never touch the same element, whatever the iterations: by their ranges, or by strides. */
 bool accesses_disjoint(const Kernel *k, const Access *x, const Access *y);
 /* Iterations that touch the same element, one in x, one in y, agree in all of the loops vars[0 … n): −1;

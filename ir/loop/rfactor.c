@@ -103,7 +103,7 @@ static Stmt *factor_loop(Kernel *k, Stmt *loop, void *ctx, Diag *d) {
             return NULL;
         }
     AccessList target = {0};
-    Access t = {store, store->sub, NULL, store->buf, true};
+    Access t = {.stmt = store, .sub = store->sub, .buf = store->buf, .write = true};
     ARENA_PUSH(k->arena, target.v, target.n, target.cap, t);
     if (!tile_of(k, loop->body, &target, f->buf, &f->tile, d)) return NULL;
     f->reg = tile_register(k, f->buf, &f->tile, "part", f->k, f->axis_of, d);

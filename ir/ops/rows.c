@@ -192,6 +192,15 @@ static Affine channel_digits(Rows *r, Nest *digits) {
     return nest_digits(r->l, digits, "c", "C", r->plain.axis[1].extent, cuts, n_cuts);
 }
 
+/* The lanes are channels that lie in blocks, in x or in the result. */
+static bool lanes_in_blocks(const Rows *r) {
+    int64_t cuts[MAX_CUTS];
+    int n_cuts = lower_out_blocks(r->l, cuts);
+    bool blocked = type_block(&r->x->type, 'c') > 1;
+    for (int i = 0; i < n_cuts; i++) blocked |= cuts[i] > 1;
+    return blocked && r->lane_axis == 1;
+}
+
 /* Channels within a block are the lanes. */
 static int64_t channel_lanes(Rows *r, Nest *outer) {
     Nest digits = {0};
@@ -226,7 +235,7 @@ static void open_kept(Rows *r, Nest *outer, int64_t first, int64_t count) {
     if (r->groups > 1)
         r->group = affine_scale(r->l->a, nest_loop(r->l, outer, "g", r->groups), r->plain.axis[1].extent);
     if (!r->lane_kept) return;
-    if (type_block(&r->x->type, 'c') > 1) {
+    if (lanes_in_blocks(r)) {
         r->lanes = channel_lanes(r, outer);
         return;
     }
@@ -252,7 +261,7 @@ void rows_emit(Lower *l, const Node *n, const Node *x, AxisSet reduced, int64_t 
     r.lane_axis = memory_axis(&r);
     r.lane_kept = r.lane_axis >= 0 && !axis_in(reduced, r.lane_axis);
     int64_t extent = r.lane_kept ? r.plain.axis[r.lane_axis].extent : 1, count = extent / ROW_LANES;
-    if (type_block(&x->type, 'c') > 1 || !r.lane_kept) {
+    if (lanes_in_blocks(&r) || !r.lane_kept) {
         emit_chunks(r, 0, 1, 1, body, ctx);
         return;
     }
