@@ -63,7 +63,10 @@ static void widen_boxes(PlanArg *arg, const Buf *buf, const Type *type) {
 /* From the plain nest, where a whole result is one box; the schedule changes the order, not the elements. */
 static PlanKernel kernel_facts(Arena *a, const Lowered *lowered, const Kernel *scheduled) {
     const Kernel *k = lowered->kernel;
-    PlanKernel f = {.tasks = kernel_tasks(scheduled), .scratch = kernel_scratch(scheduled, NULL), .n_arg = k->n_param, .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
+    PlanKernel f = {.tasks = kernel_tasks(scheduled),
+                    .scratch = kernel_scratch(scheduled, NULL),
+                    .n_arg = k->n_param,
+                    .arg = ARENA_ARRAY(a, PlanArg, k->n_param)};
     AccessList list = {0};
     accesses_collect(a, k->body, -1, &list);
     for (int i = 0; i < k->n_param; i++) {
@@ -176,7 +179,8 @@ Plan *plan_build(Arena *a, const Graph *g, const Lowered *lowered, const Kernel 
         kernel[i] = -1;
         text[i] = kernel_nameless_text(a, scheduled[i]);
         for (int j = 0; j < i && kernel[i] < 0; j++)
-            if (strcmp(text[i], text[j]) == 0 && views_equal(scheduled[i], &lowered[i], &lowered[j])) kernel[i] = kernel[j];
+            if (strcmp(text[i], text[j]) == 0 && views_equal(scheduled[i], &lowered[i], &lowered[j]))
+                kernel[i] = kernel[j];
         if (kernel[i] < 0) {
             kernel[i] = p->n_kernel;
             PlanKernel facts = kernel_facts(a, &lowered[i], scheduled[i]);

@@ -116,15 +116,19 @@ static Error layer_error(const Layer *l) {
 /* At most 2.5 times as far from double as a direct convolution, and within its own bound. */
 static void test_accuracy(void **state) {
     (void)state;
-    static const Layer layers[] = {{1, 64, 64, 28, 28, 3, 3, 1, 0}, {1, 256, 64, 14, 14, 3, 3, 1, 0}, {1, 512, 32, 7, 7, 3, 3, 1, 0},
-                                   {2, 32, 32, 23, 19, 5, 5, 2, 0}, {1, 96, 96, 17, 17, 1, 3, 0, 0}};
+    static const Layer layers[] = {{1, 64, 64, 28, 28, 3, 3, 1, 0},
+                                   {1, 256, 64, 14, 14, 3, 3, 1, 0},
+                                   {1, 512, 32, 7, 7, 3, 3, 1, 0},
+                                   {2, 32, 32, 23, 19, 5, 5, 2, 0},
+                                   {1, 96, 96, 17, 17, 1, 3, 0, 0}};
     for (size_t i = 0; i < COUNT_OF(layers); i++) {
         Layer direct = layers[i], winograd = layers[i];
         direct.algorithm = 1;
         winograd.algorithm = CONV_WINOGRAD;
         Error d = layer_error(&direct), w = layer_error(&winograd);
-        printf("%d -> %d, %dx%d at %dx%d: relative error %.2g direct, %.2g Winograd; %.2g and %.2g of the bound\n", direct.in,
-               direct.out, direct.kh, direct.kw, direct.h, direct.w, d.relative, w.relative, d.of_bound, w.of_bound);
+        printf("%d -> %d, %dx%d at %dx%d: relative error %.2g direct, %.2g Winograd; %.2g and %.2g of the bound\n",
+               direct.in, direct.out, direct.kh, direct.kw, direct.h, direct.w, d.relative, w.relative, d.of_bound,
+               w.of_bound);
         assert_true(w.relative <= 2.5 * d.relative && d.of_bound <= 1 && w.of_bound <= 1);
     }
 }
@@ -140,8 +144,10 @@ static int chosen(const Layer *l, LunetteAccuracy accuracy) {
 
 static void test_choice(void **state) {
     (void)state;
-    static const Layer pays[] = {{1, 64, 64, 56, 56, 3, 3, 1, 0}, {1, 512, 512, 7, 7, 3, 3, 1, 0}, {1, 64, 64, 28, 28, 5, 5, 2, 0}};
-    static const Layer does_not[] = {{1, 3, 64, 56, 56, 3, 3, 1, 0}, {1, 64, 8, 56, 56, 3, 3, 1, 0}, {1, 64, 64, 56, 56, 1, 1, 0, 0}};
+    static const Layer pays[] = {
+        {1, 64, 64, 56, 56, 3, 3, 1, 0}, {1, 512, 512, 7, 7, 3, 3, 1, 0}, {1, 64, 64, 28, 28, 5, 5, 2, 0}};
+    static const Layer does_not[] = {
+        {1, 3, 64, 56, 56, 3, 3, 1, 0}, {1, 64, 8, 56, 56, 3, 3, 1, 0}, {1, 64, 64, 56, 56, 1, 1, 0, 0}};
     for (size_t i = 0; i < COUNT_OF(pays); i++)
         for (int n = 1; n <= 8; n += 7) {
             Layer l = pays[i];
@@ -153,6 +159,7 @@ static void test_choice(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrices), cmocka_unit_test(test_accuracy), cmocka_unit_test(test_choice)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrices), cmocka_unit_test(test_accuracy),
+                                       cmocka_unit_test(test_choice)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

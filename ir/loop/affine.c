@@ -88,12 +88,15 @@ static void range_less(const Kernel *k, const Affine *x, const Affine *y, int64_
         if (affine_coef(x, y->term[i].var) == 0) range_term(k, y->term[i].var, -a * y->term[i].coef, lo, hi);
 }
 
-/* x = a·form + rest, with a so that a loop of the form is not in the rest. */
+/* x = a·form + rest, with a so that a loop of the form is not in the rest. Forms are below 2^42 (the parser sees to it); what could
+ * overflow says nothing. */
 static void range_by_guard(const Kernel *k, const Affine *x, const Guard *g, int64_t *lo, int64_t *hi) {
+    const int64_t most = (int64_t)1 << 42, most_times = 1 << 18;
+    if (g->lo < -most || g->hi < -most || g->lo > most || g->hi > most) return;
     for (int i = 0; i < g->form.n; i++) {
         Term t = g->form.term[i];
         int64_t c = affine_coef(x, t.var), a = c / t.coef, l, h;
-        if (c == 0 || c % t.coef) continue;
+        if (c == 0 || c % t.coef || a > most_times || a < -most_times) continue;
         range_less(k, x, &g->form, a, &l, &h);
         l += a > 0 ? a * g->lo : a * (g->hi - 1);
         h += a > 0 ? a * (g->hi - 1) : a * g->lo;

@@ -31,6 +31,18 @@ static bool whole_axis(const Compute *c, int axis) {
     return c->from[axis].n == 0 && c->from[axis].base == 0 && c->extent[axis] == c->whole.axis[axis].extent;
 }
 
+/* A type has at most 2^30 elements along an axis and 2^40 in all. */
+static bool part_fits(const Compute *c, Diag *d) {
+    int64_t all = 1;
+    for (int i = 0; i < c->whole.rank; i++) {
+        if (c->extent[i] < 1) return diag_fail(d, DIAG_SPEC, "nothing that is read of %s is set", c->name);
+        if (c->extent[i] > 1 << 30 || all > ((int64_t)1 << 40) / c->extent[i])
+            return diag_fail(d, DIAG_SPEC, "the part of %s would be too large", c->name);
+        all *= c->extent[i];
+    }
+    return true;
+}
+
 /* What the loop's body reads. A part of a fixed place is not larger than the buffer. */
 static bool find_part(Kernel *k, Compute *c, const Stmt *body, const AccessList *list, Diag *d) {
     Tile tile;
@@ -43,7 +55,7 @@ static bool find_part(Kernel *k, Compute *c, const Stmt *body, const AccessList 
         if (c->from[i].base < 0) c->extent[i] += c->from[i].base, c->from[i].base = 0;
         if (c->from[i].base + c->extent[i] > most) c->extent[i] = most - c->from[i].base;
     }
-    return true;
+    return part_fits(c, d);
 }
 
 /* Which loops of `set` count along the axes of which a part is wanted. */

@@ -19,7 +19,8 @@ static void collect(Arena *a, const Stmt *body, int buf, const Conditions *aroun
     for (const Stmt *s = body; s; s = s->next) {
         if (s->kind != STMT_STORE) {
             bool guarded = s->kind == STMT_FOR && s->guard;
-            collect(a, s->body, buf, guarded ? arena_copy(a, &(Conditions){s->guard, around}, sizeof *around) : around, out);
+            collect(a, s->body, buf, guarded ? arena_copy(a, &(Conditions){s->guard, around}, sizeof *around) : around,
+                    out);
             continue;
         }
         ExprList nodes = {0};

@@ -66,7 +66,8 @@ static double tile_cost(const Node *n, const Dims *tile) {
         tiles *= (n->type.axis[2 + i].extent + tile->v[i] - 1) / tile->v[i];
     }
     double planes = (double)(n->attr.CONV.out + n->in[0]->type.axis[1].extent) / 8;
-    return layer_cost(tiles * places * channels, places * channels) + tiles * planes * TRANSFORM * places / (WINO_MOST * WINO_MOST);
+    return layer_cost(tiles * places * channels, places * channels) +
+           tiles * planes * TRANSFORM * places / (WINO_MOST * WINO_MOST);
 }
 
 static bool axes_fit(const Node *n, const Dims *tile) {
@@ -174,7 +175,8 @@ bool winoproduct_shape(Node *n, Diag *d) {
     Type x = shape_in(n, 0), w = shape_in(n, 1);
     int64_t extent[MAX_SPATIAL];
     if (!shape_activation(&x, 1, d)) return false;
-    if (w.rank != x.rank || w.axis[1].extent != x.axis[1].extent) return diag_fail(d, DIAG_SPEC, "weight does not fit x");
+    if (w.rank != x.rank || w.axis[1].extent != x.axis[1].extent)
+        return diag_fail(d, DIAG_SPEC, "weight does not fit x");
     for (int i = 2; i < x.rank; i++) {
         if (x.axis[i].extent % w.axis[i].extent) return diag_fail(d, DIAG_SPEC, "weight does not fit the tiles of x");
         extent[i - 2] = x.axis[i].extent;
@@ -201,8 +203,8 @@ bool winooutput_shape(Node *n, Diag *d) {
 /* ---- meaning ------------------------------------------------------------------------------------------- */
 
 /* y = P x Qᵀ for a matrix x of pc × qc; `magnitude` takes the absolute values of P and Q. */
-static void sandwich(const double (*p)[WINO_MOST], int pr, int pc, const double (*q)[WINO_MOST], int qr, int qc, bool magnitude,
-                     const double x[WINO_MOST][WINO_MOST], double y[WINO_MOST][WINO_MOST]) {
+static void sandwich(const double (*p)[WINO_MOST], int pr, int pc, const double (*q)[WINO_MOST], int qr, int qc,
+                     bool magnitude, const double x[WINO_MOST][WINO_MOST], double y[WINO_MOST][WINO_MOST]) {
     double mid[WINO_MOST][WINO_MOST];
     for (int i = 0; i < pr; i++)
         for (int j = 0; j < qc; j++) {
@@ -225,7 +227,8 @@ static double one_or_bound(const double *v, const double *err, int64_t i, bool b
     return bound ? gamma * fabs(v[i]) + e * (1 + gamma) : v[i];
 }
 
-static void input_planes(const WinoPlane *p, int64_t planes, const double *x, const double *err, bool bound, double *y) {
+static void input_planes(const WinoPlane *p, int64_t planes, const double *x, const double *err, bool bound,
+                         double *y) {
     int th = p->axis[0].t, tw = p->axis[1].t;
     int64_t width = p->tiles[1] * tw, height = p->tiles[0] * th;
     for (int64_t c = 0; c < planes; c++)
@@ -310,7 +313,8 @@ void winoproduct_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTe
     if (b.x_of_err_w) product_sum(in[0], in[1], b.x_of_err_w, in[1]->err, out->err);
 }
 
-static void output_planes(const WinoPlane *p, int64_t planes, const double *x, const double *err, bool bound, double *y) {
+static void output_planes(const WinoPlane *p, int64_t planes, const double *x, const double *err, bool bound,
+                          double *y) {
     int th = p->axis[0].t, tw = p->axis[1].t;
     int64_t width = p->tiles[1] * tw, height = p->tiles[0] * th;
     for (int64_t c = 0; c < planes; c++)
@@ -324,7 +328,8 @@ static void output_planes(const WinoPlane *p, int64_t planes, const double *x, c
                 for (int i = 0; i < p->axis[0].m; i++)
                     for (int j = 0; j < p->axis[1].m; j++) {
                         int64_t at_h = h * p->axis[0].m + i, at_w = w * p->axis[1].m + j;
-                        if (at_h < p->out[0] && at_w < p->out[1]) y[(c * p->out[0] + at_h) * p->out[1] + at_w] = v[i][j];
+                        if (at_h < p->out[0] && at_w < p->out[1])
+                            y[(c * p->out[0] + at_h) * p->out[1] + at_w] = v[i][j];
                     }
             }
 }
@@ -341,7 +346,8 @@ void winooutput_eval(Arena *a, const Node *n, const RefTensor *const *in, RefTen
         out->v[i] += in[1]->v[c];
         if (out->err) out->err[i] += (in[1]->err ? in[1]->err[c] : 0) + 0x1p-23 * fabs(in[1]->v[c]);
     }
-    for (int64_t i = 0; out->err && i < images * channels * plane; i++) out->err[i] += 0x1p-24 * fabs(out->v[i]) + 0x1p-140;
+    for (int64_t i = 0; out->err && i < images * channels * plane; i++)
+        out->err[i] += 0x1p-24 * fabs(out->v[i]) + 0x1p-140;
 }
 
 /* ---- the bound of a convolution -------------------------------------------------------------------------- */
@@ -370,7 +376,8 @@ void wino_bound(Arena *a, const Node *conv, const Pads *pad, const RefTensor *co
     output.attr.WINOOUTPUT.kernel = c->kernel;
     output.attr.WINOOUTPUT.out.n = c->kernel.n;
     for (int i = 0; i < c->kernel.n; i++) output.attr.WINOOUTPUT.out.v[i] = conv->type.axis[2 + i].extent;
-    if (!winoinput_shape(&input, NULL) || !winoweight_shape(&weight, NULL) || !winoproduct_shape(&product, NULL)) return;
+    if (!winoinput_shape(&input, NULL) || !winoweight_shape(&weight, NULL) || !winoproduct_shape(&product, NULL))
+        return;
     RefTensor v = tensor_new(a, &input.type), u = tensor_new(a, &weight.type), m = tensor_new(a, &product.type);
     RefTensor y = tensor_new(a, &conv->type);
     winoinput_eval(a, &input, in, &v);

@@ -30,7 +30,8 @@ static bool is_pair(const double *x, const double *y, int n) {
 }
 
 /* value[i] = row i of the matrix times x. */
-static void apply_rows(Lower *l, const double (*row)[WINO_MOST], int rows, int n, const Expr *const *x, const Expr **value) {
+static void apply_rows(Lower *l, const double (*row)[WINO_MOST], int rows, int n, const Expr *const *x,
+                       const Expr **value) {
     for (int i = 0; i < rows; i++) {
         bool pair = i + 1 < rows && is_pair(row[i], row[i + 1], n);
         const Expr *even = pair ? combine(l, row[i], x, n, 0) : NULL, *odd = pair ? combine(l, row[i], x, n, 1) : NULL;
@@ -47,7 +48,8 @@ static void apply_rows(Lower *l, const double (*row)[WINO_MOST], int rows, int n
 
 /* The same for the transposed matrix's pairs: columns j and j + 1 of Aᵀ agree or differ in sign row by row, so their terms are added and
  * subtracted once for all rows. */
-static void apply_columns(Lower *l, const double (*row)[WINO_MOST], int rows, int n, const Expr *const *x, const Expr **value) {
+static void apply_columns(Lower *l, const double (*row)[WINO_MOST], int rows, int n, const Expr *const *x,
+                          const Expr **value) {
     const Expr *term[2][WINO_MOST]; /* for even and odd rows */
     double coef[WINO_MOST][WINO_MOST] = {{0}};
     int terms = 0;
@@ -119,8 +121,8 @@ static Index index_at(const Tiles *t, Affine c, Affine h, Affine w) {
 
 /* A buffer of rows × columns × channels of the block. */
 static int mid_buffer(const Tiles *t, const char *name, int rows, int columns) {
-    Type type = {.dtype = DT_F32, .rank = 3,
-                 .axis = {{'a', rows, 0, 0}, {'b', columns, 0, 0}, {'c', (int32_t)t->block, 0, 0}}};
+    Type type = {
+        .dtype = DT_F32, .rank = 3, .axis = {{'a', rows, 0, 0}, {'b', columns, 0, 0}, {'c', (int32_t)t->block, 0, 0}}};
     int buf = kernel_add_buf(t->l->k, arena_printf(t->l->a, "%s%s", name, t->l->suffix), BUF_REG, &type);
     return buf;
 }
@@ -190,7 +192,8 @@ void winoproduct_lower(Lower *l, const Node *n) {
     for (int i = o_digits.n ? o_digits.n - 1 : 0; i < o_digits.n; i++) outer.var[outer.n++] = o_digits.var[i];
     from.v[1] = by.v[1] = nest_digits(l, &c_digits, "c", "C", x.axis[1].extent, blocks, 2);
     for (int i = 0; i < c_digits.n; i++) inner.var[inner.n++] = c_digits.var[i];
-    const Expr *product = expr_call(l->a, FN_MUL, lower_read(l, n->in[0], &from), lower_read(l, n->in[1], &by), NULL, NULL);
+    const Expr *product =
+        expr_call(l->a, FN_MUL, lower_read(l, n->in[0], &from), lower_read(l, n->in[1], &by), NULL, NULL);
     Stmt *body = lower_write(l, &to, STORE_SET, expr_const(l->a, 0));
     body = stmt_append(body, nest_close(l, &inner, lower_write(l, &to, STORE_ADD, product)));
     lower_emit(l, nest_close(l, &outer, body));
