@@ -2,9 +2,9 @@
  * threads that have none to compile.
  *
  * Most are weights in another layout, their rows perhaps scaled by a batch norm. Those go straight from where they lie (a
- * mapped file) to where they are wanted, shared between threads, each value computed in double and rounded once; pages of
+ * mapped file) to where they are wanted (transformed for Winograd's algorithm: pack_winograd.c), shared between threads, each value computed in double and rounded once; pages of
  * the file that were read are given back at once. Everything else is evaluated whole, by the reference. */
-#include "frontend/model.h"
+#include "frontend/pack_part.h"
 
 #include "runtime/reference.h"
 
@@ -18,7 +18,7 @@ static RefTensor *weight_tensor(const LunetteModel *m, Arena *a, const Node *w) 
     return ref_from_f32(a, &w->origin->type, m->weight[w->origin->id]);
 }
 
-static const RefTensor *constant_value(const LunetteModel *m, Arena *a, const Node *node, Diag *d) {
+const RefTensor *constant_value(const LunetteModel *m, Arena *a, const Node *node, Diag *d) {
     RefTensor **value = ARENA_ARRAY(a, RefTensor *, m->graph->n_node);
     /* only the weights that this one needs: those it reaches */
     bool *needed = ARENA_ARRAY(a, bool, m->graph->n_node);
@@ -137,8 +137,7 @@ static bool stream_axes(Stream *s, const Type *t) {
     return true;
 }
 
-/* A float32 weight, its rows perhaps scaled (scalerows), in another layout. NULL where it is none. */
-static const Node *streamed_source(const Node *n, const Node **scale) {
+const Node *streamed_source(const Node *n, const Node **scale) {
     *scale = NULL;
     if (n->type.dtype != DT_F32) return NULL;
     while (n->op == OP_RELAYOUT) n = n->in[0];
@@ -171,8 +170,8 @@ bool constant_pack(const LunetteModel *m, const Node *node, void *out, Pool *poo
     if (!a) return false;
     volatile bool good = false;
     if (ARENA_TRY(a))
-        good =
-            pack_streamed(m, a, node, out, pool, &own) || (own.kind == DIAG_NONE && pack_whole(m, a, node, out, &own));
+        good = pack_streamed(m, a, node, out, pool, &own) || pack_winograd(m, a, node, out, pool, &own) ||
+               (own.kind == DIAG_NONE && pack_whole(m, a, node, out, &own));
     else diag_fail(&own, DIAG_MACHINE, "out of memory while packing weights");
     ARENA_END(a);
     arena_close(a);

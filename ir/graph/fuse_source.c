@@ -48,14 +48,25 @@ static bool can_be_source(const Graph *g, const Group *group, const Group *user)
            !graph_is_placed(n) && graph_count_uses(g, n) == 1 && !given_schedule(group);
 }
 
-/* The kernel of both can be made, and its schedule computes the source in strips. */
-static bool pays(Graph *g, const PassContext *c, const Group *both) {
+/* In an arena of its own: what is tried is not kept. */
+static bool strips_found(Arena *a, const PassContext *c, const Group *both) {
     Lowered out;
     Diag why = {0};
-    if (!lower_group(g->arena, both, &out, &why)) return false;
+    if (!lower_group(a, both, &out, &why)) return false;
     if (asks_for_source(both)) return true;
-    Schedule s = schedule_choose(g->arena, out.kernel, c->target);
+    Schedule s = schedule_choose(a, out.kernel, c->target);
     return strstr(s.steps, "compute") && kernel_schedule(out.kernel, s.steps, NULL, &why);
+}
+
+/* The kernel of both can be made, and its schedule computes the source in strips. */
+static bool pays(const PassContext *c, const Group *both) {
+    Arena *a = arena_open(NULL);
+    volatile bool good = false;
+    if (!a) return false;
+    if (ARENA_TRY(a)) good = strips_found(a, c, both);
+    ARENA_END(a);
+    arena_close(a);
+    return good;
 }
 
 /* The group before `before` whose result is this; −1: none, or it is gone. */
@@ -75,7 +86,7 @@ static bool fuse_winograd(Graph *g, const PassContext *c, bool *gone, int output
     both.source = ARENA_ARRAY(g->arena, const Group *, 2);
     both.source[both.n_source++] = arena_copy(g->arena, &all->v[input], sizeof both);
     both.source[both.n_source++] = arena_copy(g->arena, &all->v[product], sizeof both);
-    if (!pays(g, c, &both)) return false;
+    if (!pays(c, &both)) return false;
     all->v[output] = both;
     gone[input] = gone[product] = true;
     return true;
@@ -93,7 +104,7 @@ void fuse_sources(Graph *g, PassContext *c) {
             Group both = *group;
             both.source = ARENA_ARRAY(g->arena, const Group *, 1);
             both.source[both.n_source++] = arena_copy(g->arena, &all->v[j], sizeof *all->v);
-            if (!pays(g, c, &both)) continue;
+            if (!pays(c, &both)) continue;
             *group = both;
             gone[j] = true;
         }
